@@ -1,0 +1,1 @@
+"""kitline: one digest from data to production."""

@@ -1,0 +1,1 @@
+"""What makes an OCI artifact a ModelKit: Kitfile, tree of files, layers, pack and unpack."""

@@ -1,0 +1,1 @@
+"""Places that keep content by digest. A Store is one repository."""

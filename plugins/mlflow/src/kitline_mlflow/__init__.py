@@ -1,0 +1,1 @@
+"""MLflow models and runs as ModelKits."""
