@@ -1,0 +1,200 @@
+"""What passes between kitline and a plugin: frozen records, and nothing that does work."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from kitline.oci.json import encode
+from kitline.store.progress import SILENT
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from datetime import datetime
+    from typing import Any
+
+    from kitline.kit.kitfile import Kitfile
+    from kitline.kit.tree import KitTree
+    from kitline.oci.digest import Digest
+    from kitline.oci.manifest import ImageManifest
+    from kitline.oci.reference import LayoutReference, PinnedReference
+    from kitline.plugin.receipt import Receipt
+    from kitline.store.interface import Store
+    from kitline.store.progress import Progress
+
+PARENTS = "io.kitline.parents"
+RECIPE = "io.kitline.recipe"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Origin:
+    """Where content came from; kept beside a kit until it is pushed, never inside it."""
+
+    importer: str
+    source: str
+    """The canonical form of what was imported: no option, no server and no secret in it."""
+    server: str | None = None
+    """The tool's address, for the write-back; without password."""
+
+
+@dataclass(frozen=True, order=True, kw_only=True)
+class Parent:
+    """A kit that this one was made from. Only digest and role go into the manifest."""
+
+    digest: Digest
+    role: str
+    """What it was: `data`, `base`, `code`…."""
+    reference: str | None = None
+    """Where it was found; goes into the receipt."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Statement:
+    """Facts about a kit that may still change; attached to it as a referrer, not part of it."""
+
+    predicate_type: str
+    predicate: Mapping[str, Any] = field(hash=False)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Collected:
+    """What an importer found: the tree to pack, and what to say of it.
+
+    Everything here but `origin`, `statements` and `warnings` goes into the manifest, so it must be
+    the same whenever and wherever the same content is collected (design.md section 8).
+    """
+
+    tree: KitTree
+    origin: Origin
+    recipe: str
+    """`<importer>/<n>`; n rises when unchanged input gives other bytes."""
+    annotations: Mapping[str, str] = field(default_factory=dict, hash=False)
+    parents: tuple[Parent, ...] = ()
+    created: datetime | None = None
+    """Only when it belongs to the content, such as the creation time of a model."""
+    statements: tuple[Statement, ...] = ()
+    warnings: tuple[str, ...] = ()
+
+    def manifest_annotations(self) -> dict[str, str]:
+        """Return `annotations` with recipe and parents; `created` is left to whoever packs."""
+        result = {**self.annotations, RECIPE: self.recipe}
+        if self.parents:
+            result[PARENTS] = parents_text(self.parents)
+        return result
+
+
+def parents_text(parents: tuple[Parent, ...]) -> str:
+    """Return the value of `io.kitline.parents`: canonical JSON, sorted by digest."""
+    pairs = sorted({(str(each.digest), each.role) for each in parents})
+    return encode([{"digest": digest, "role": role} for digest, role in pairs]).decode()
+
+
+def _never() -> bool:
+    return False
+
+
+@dataclass(frozen=True, kw_only=True)
+class ImportContext:
+    """What an importer or exporter may use of the program that calls it."""
+
+    progress: Progress = SILENT
+    cancelled: Callable[[], bool] = _never
+    """Ask it between two long steps; raise `Cancelled` when it says yes."""
+    open_store: Callable[[str], Store] | None = None
+    """Opens the store of a reference, with the user's settings and credentials."""
+    settings: Mapping[str, str] = field(default_factory=dict, hash=False)
+
+
+ExportContext = ImportContext
+
+
+@dataclass(frozen=True, kw_only=True)
+class Importer:
+    """Makes kits from a tool's objects.
+
+    `collect(source, options, context)` reads as little as it can: the tree opens files on demand.
+    """
+
+    name: str
+    schemes: tuple[str, ...]
+    """Without colon. Each begins with the tool's name, or is one that the tool itself defines."""
+    summary: str
+    collect: Callable[[str, Mapping[str, str], ImportContext], Collected]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Kit:
+    """A kit to export; its content is read from `store`."""
+
+    reference: PinnedReference | LayoutReference
+    manifest: ImageManifest
+    kitfile: Kitfile
+    store: Store
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExportResult:
+    """What an exporter made."""
+
+    target: str
+    """The tool's name for it, such as `models:/iris/3`."""
+    existed: bool = False
+    """Whether it was there before, so that nothing was written."""
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Exporter:
+    """Makes a tool's objects from kits: `export(kit, target, options, context)`."""
+
+    name: str
+    summary: str
+    export: Callable[[Kit, str, Mapping[str, str], ExportContext], ExportResult]
+
+
+@dataclass(frozen=True, kw_only=True)
+class PushedEvent:
+    """A kit has landed under its final reference."""
+
+    reference: PinnedReference | LayoutReference
+    manifest: ImageManifest
+    tag: str | None = None
+    origin: Origin | None = None
+    """None if the kit was not imported from a tool."""
+    receipt: Receipt | None = None
+
+    @property
+    def digest(self) -> Digest:
+        """The digest of the kit."""
+        return self.manifest.digest
+
+
+@dataclass(frozen=True, kw_only=True)
+class PromotedEvent:
+    """A stage now points at a digest."""
+
+    reference: PinnedReference
+    stage: str
+    previous: Digest | None = None
+    """What the stage pointed at before."""
+    origin: Origin | None = None
+
+    @property
+    def digest(self) -> Digest:
+        """The digest of the kit."""
+        return self.reference.digest
+
+
+@dataclass(frozen=True, kw_only=True)
+class WriteBack:
+    """What a plugin told its tool; with a `warning` it could not, and the push stands."""
+
+    plugin: str
+    target: str = ""
+    """What was written to, such as `run 1f2e…`."""
+    warning: str | None = None
+
+    @property
+    def ok(self) -> bool:
+        """Whether the tool knows."""
+        return self.warning is None
