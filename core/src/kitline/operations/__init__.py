@@ -1,0 +1,1 @@
+"""The verbs, one module each: the only layer that combines stores, kits and plugins."""

@@ -1,0 +1,180 @@
+"""Opening stores by reference, and finding a kit by its name once.
+
+A tag is resolved here and nowhere else; everything behind works with the digest that it gave.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from kitline.errors import ManifestNotFound, TagNotFound, UsageError
+from kitline.oci.digest import Digest
+from kitline.oci.reference import LayoutReference, Reference, parse_reference
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from types import TracebackType
+    from typing import Self
+
+    from kitline.oci.manifest import Manifest
+    from kitline.oci.reference import PinnedReference
+    from kitline.operations.settings import Settings
+    from kitline.store.interface import Store
+    from kitline.store.local import LocalStores
+
+AnyReference = Reference | LayoutReference
+
+
+@dataclass(frozen=True, kw_only=True)
+class Found:
+    """An artifact, resolved: where it is, its manifest and the name that cannot move."""
+
+    store: Store
+    manifest: Manifest
+    reference: PinnedReference | LayoutReference
+    asked: AnyReference
+
+
+class Stores:
+    """Opens stores as they are needed and closes them together; a context manager."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self._opened: dict[str, Store] = {}
+
+    @property
+    def local(self) -> LocalStores:
+        """The local store: one layout per repository."""
+        from kitline.store.local import LocalStores
+
+        return LocalStores(self.settings.store_folder)
+
+    def open(self, reference: AnyReference) -> Store:
+        """Open the repository that a reference names: local if bare, else a registry or layout."""
+        if isinstance(reference, LayoutReference):
+            return self._once(reference.name, lambda: _open_layout(reference))
+        if reference.registry is None:
+            return self.open_local(reference.name)
+        return self._once(f"registry {reference.name}", lambda: self._open_registry(reference))
+
+    def open_local(self, name: str) -> Store:
+        """Open a repository of the local store; it is created when something is written."""
+        return self._once(f"local {name}", lambda: self.local.open(name))
+
+    def find(self, reference: AnyReference) -> Found:
+        """Resolve a reference to a manifest.
+
+        A pinned reference to a registry is first looked for in the local store, which holds what
+        was pulled.
+
+        Raises:
+            TagNotFound: if there is no such tag.
+            ManifestNotFound: if there is no such manifest.
+        """
+        held = self._find_pulled(reference)
+        if held is not None:
+            return held
+        store = self.open(reference)
+        manifest = find_manifest(store, reference)
+        return Found(
+            store=store, manifest=manifest, reference=store.pin(manifest.digest), asked=reference
+        )
+
+    def _find_pulled(self, reference: AnyReference) -> Found | None:
+        if isinstance(reference, LayoutReference) or reference.is_bare:
+            return None
+        if reference.digest is None or not self.local.exists(reference.name):
+            return None
+        store = self.open_local(reference.name)
+        manifest = store.find_manifest(reference.digest)
+        if manifest is None or not all(store.has_blob(d.digest) for d in manifest.references):
+            return None
+        pinned = reference.pin(reference.digest)
+        return Found(store=store, manifest=manifest, reference=pinned, asked=reference)
+
+    def _open_registry(self, reference: Reference) -> Store:
+        from kitline.store.registry import RegistryOptions, open_registry
+
+        registry = reference.registry or ""
+        allowed = self.settings.policy.registries
+        if allowed and registry not in allowed:
+            raise UsageError(
+                f"registry {registry!r} is not allowed by policy; allowed: {', '.join(allowed)}"
+            )
+        options = RegistryOptions(
+            plain_http=self.settings.speaks_plain_http(registry),
+            insecure=self.settings.is_insecure(registry),
+            ca_file=self.settings.ca_file,
+            journal=self.settings.journal_folder,
+            concurrency=self.settings.concurrency,
+        )
+        return open_registry(reference, options)
+
+    def _once(self, key: str, opener: Callable[[], Store]) -> Store:
+        if key not in self._opened:
+            self._opened[key] = opener()
+        return self._opened[key]
+
+    def close(self) -> None:
+        """Close every store that was opened."""
+        for store in self._opened.values():
+            store.close()
+        self._opened.clear()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+
+def find_manifest(store: Store, reference: AnyReference) -> Manifest:
+    """Return the manifest that a reference names in its store, resolving a tag once."""
+    target = reference.require_target()
+    if target is None:
+        return _find_single(store, reference)
+    if isinstance(target, Digest):
+        manifest = store.find_manifest(target)
+        if manifest is None:
+            raise ManifestNotFound(f"{store.name!r} has no manifest {target}")
+        return manifest
+    descriptor = store.find_tag(target)
+    if descriptor is None:
+        raise TagNotFound(_missing_tag(store, target, reference))
+    return store.get_manifest(descriptor.digest)
+
+
+def read_reference(text: str | AnyReference) -> AnyReference:
+    """Accept a reference as text or value."""
+    return parse_reference(text) if isinstance(text, str) else text
+
+
+def _missing_tag(store: Store, tag: str, reference: AnyReference) -> str:
+    tags = [each for each in store.list_tags() if not each.startswith(("kit-", "sha256-"))][:5]
+    there = f"there are {', '.join(map(repr, tags))}" if tags else "it has no tags"
+    where = "the local store's " if isinstance(reference, Reference) and reference.is_bare else ""
+    return f"no tag {tag!r} in {where}{store.name!r}; {there}"
+
+
+def _open_layout(reference: LayoutReference) -> Store:
+    from kitline.store.local import open_layout
+
+    return open_layout(reference)
+
+
+def _find_single(store: Store, reference: AnyReference) -> Manifest:
+    tags = store.list_tags()
+    if len(tags) != 1:
+        raise UsageError(
+            f"{str(reference)!r} holds {len(tags)} tags; add ':TAG' or '@sha256:…' to say which"
+        )
+    descriptor = store.find_tag(tags[0])
+    if descriptor is None:
+        raise TagNotFound(f"no tag {tags[0]!r} in {store.name!r}")
+    return store.get_manifest(descriptor.digest)
