@@ -1,0 +1,5 @@
+module peers/oras
+
+go 1.26
+
+require oras.land/oras v1.3.3
