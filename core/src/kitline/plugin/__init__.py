@@ -9,7 +9,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from kitline.plugin.manager import Plugins, PluginStatus
+    from kitline.plugin.manager import Plugins
     from kitline.plugin.markers import hookimpl
     from kitline.plugin.receipt import Receipt, ReceiptLayer
     from kitline.plugin.records import (
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
         Statement,
         WriteBack,
     )
+    from kitline.plugin.status import PluginStatus
 
 __all__ = [
     "Collected",
@@ -50,7 +51,7 @@ __all__ = [
 ]
 
 _MODULES = {
-    "PluginStatus": "manager",
+    "PluginStatus": "status",
     "Plugins": "manager",
     "Receipt": "receipt",
     "ReceiptLayer": "receipt",
