@@ -1,22 +1,29 @@
-"""Authorization for one registry: which header goes along with a request, and how a 401 is answered.
+"""Authorization for one registry: the header that goes along, and the answer to a 401.
 
 The transport sends each request with `headers_for(url, scopes)`. On a 401 it calls
 `answer(response, scopes)` once for that request and, if that returns True, sends it again with
-fresh `headers_for`; a second 401 is final.
+fresh `headers_for`; a second 401 is final, and `refusal` words it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING
+import threading
+import time
+from typing import TYPE_CHECKING, Any
 
+from kitline.errors import AccessDenied, AuthenticationFailed, MalformedContent, RegistryError
+from kitline.store.registry.challenge import Challenge, get_realm, origin_of, parse_challenges
+from kitline.store.registry.credential import Credential
+from kitline.store.registry.credentials import Lookup, look_up_credential
+from kitline.store.registry.scopes import Scope, join_scopes
+from kitline.store.registry.token_service import TokenService
+from kitline.store.registry.tokens import Token, TokenCache
 from oras.auth.token import TokenAuth
 
 if TYPE_CHECKING:
-    import requests
+    from collections.abc import Callable, Iterable
 
-    from kitline.store.registry.credentials import Credential
-    from kitline.store.registry.scopes import Scope
+    import requests
 
 
 class RegistryAuth(TokenAuth):  # type: ignore[misc]  # oras ships no type information
@@ -32,7 +39,7 @@ class RegistryAuth(TokenAuth):  # type: ignore[misc]  # oras ships no type infor
         verify: False, True or the path of a CA file, as in requests.
         timeout: seconds to connect and seconds per read.
         find: looks the credential up, called at first need and again when it was refused or ran
-            out; None stands for docker's order (`credentials.find_credential`).
+            out; None stands for docker's order (`look_up_credential`).
     """
 
     def __init__(
@@ -44,10 +51,22 @@ class RegistryAuth(TokenAuth):  # type: ignore[misc]  # oras ships no type infor
         session: requests.Session,
         verify: bool | str = True,
         timeout: tuple[float, float] = (10.0, 60.0),
-        find: Callable[[], Credential | None] | None = None,
+        find: Callable[[], Lookup] | None = None,
     ) -> None:
         super().__init__()
-        raise NotImplementedError
+        self.registry = registry
+        self.session = session
+        self._origin = origin
+        self.prefix = origin_of(origin)[0]
+        self._tls_verify = verify
+        self._timeout = timeout
+        self._find = find or (lambda: look_up_credential(registry, repository))
+        self._lock = threading.RLock()
+        self._lookup: Lookup | None = None
+        self._service: TokenService | None = None
+        self._wants_basic = False
+        self._tokens = TokenCache()
+        self._joined: dict[tuple[Scope, ...], tuple[Scope, ...]] = {}
 
     def headers_for(self, url: str, scopes: Iterable[Scope] = ()) -> dict[str, str]:
         """Return `{"Authorization": …}`, or `{}` for another origin and while nothing is wanted.
@@ -60,20 +79,190 @@ class RegistryAuth(TokenAuth):  # type: ignore[misc]  # oras ships no type infor
             AuthenticationFailed: the token service refuses.
             RegistryUnreachable: the token service gives no usable answer.
         """
-        raise NotImplementedError
+        if not self._is_own(url):
+            return {}
+        needed = join_scopes(scopes)
+        with self._lock:
+            if self._service is not None:
+                token = self._tokens.find(needed, time.monotonic())
+                token = token or self._fetch(self._service, self._joined.get(needed, needed))
+                return {"Authorization": f"Bearer {token.value}"}
+            credential = self._credential() if self._wants_basic else None
+            return {"Authorization": credential.basic_header()} if credential else {}
 
     def answer(self, response: requests.Response, scopes: Iterable[Scope] = ()) -> bool:
         """Prepare for sending the request of this 401 again; False if that cannot help.
 
-        False for any other status and for responses of another origin. `scopes` as in
-        `headers_for`.
+        False for any other status, for responses of another origin and where the registry names
+        no way that is known here. `scopes` as in `headers_for`. Closes the response if True.
 
         Raises:
             AuthenticationFailed: the credentials are wrong, or missing where some are wanted.
             RegistryUnreachable: the token service gives no usable answer.
         """
-        raise NotImplementedError
+        if response.status_code != 401 or not self._is_own(response.url):
+            return False
+        ways = {challenge.scheme: challenge for challenge in self._challenges(response)}
+        sent = str(response.request.headers.get("Authorization", ""))
+        if "bearer" in ways:
+            response.close()  # frees its connection for the request to the token service
+            self._answer_bearer(ways["bearer"], sent, join_scopes(scopes))
+        elif "basic" in ways:
+            response.close()
+            self._answer_basic(sent)
+        else:
+            return False
+        return True
+
+    def refusal(self, status: int, what: str) -> RegistryError:
+        """Return the error for a 401 or 403 that is final; `what` was attempted, in words."""
+        with self._lock:
+            credential = self._lookup.credential if self._lookup else None
+            anonymous = credential is None
+        if anonymous:
+            message = f"registry {self.registry!r} refused to {what} (status {status})"
+            return AuthenticationFailed(message + self._missing(), status=status)
+        return AccessDenied(
+            f"registry {self.registry!r} refused to {what} (status {status}); {credential} is"
+            " accepted but does not have the right",
+            status=status,
+        )
 
     def describe(self) -> str:
-        """Say in words where the credential comes from, without any secret."""
-        raise NotImplementedError
+        """Say in words which credential is used and where it comes from, without any secret."""
+        with self._lock:
+            credential = self._credential()
+            notes = self._lookup.notes if self._lookup else ()
+        return str(credential) if credential else "; ".join(("no credential found", *notes))
+
+    def _answer_bearer(self, challenge: Challenge, sent: str, needed: tuple[Scope, ...]) -> None:
+        wanted = join_scopes((*needed, *challenge.scopes))
+        service = self._service_of(challenge)
+        with self._lock:
+            self._service = service
+            self._joined[needed] = wanted
+            self._tokens.drop(sent.removeprefix("Bearer "))
+            # another thread may have replaced the refused token in the meantime
+            if self._tokens.find(wanted, time.monotonic()) is None:
+                self._fetch(service, wanted)
+
+    def _answer_basic(self, sent: str) -> None:
+        with self._lock:
+            credential = self._credential()
+            if credential is not None and sent == credential.basic_header():
+                credential = self._look_up_again()
+            if credential is None:
+                raise AuthenticationFailed(
+                    f"registry {self.registry!r} asks for a user and password{self._missing()}",
+                    status=401,
+                )
+            self._service, self._wants_basic = None, True
+
+    def _fetch(self, service: TokenService, scopes: tuple[Scope, ...]) -> Token:
+        """Get a token; a refused credential is looked up again, for it may have been replaced."""
+        credential = self._credential()
+        try:
+            token = service.fetch(scopes, credential)
+        except AuthenticationFailed as refused:
+            if credential is None:
+                notes = "".join(f"; {note}" for note in self._notes())
+                raise AuthenticationFailed(f"{refused}{notes}", status=refused.status) from None
+            token = service.fetch(scopes, self._look_up_again(refused))
+        self._tokens.keep(token)
+        return token
+
+    def _credential(self) -> Credential | None:
+        found = self._lookup.credential if self._lookup else None
+        if self._lookup is None or (found is not None and found.has_expired()):
+            self._lookup = self._find()
+        return self._lookup.credential
+
+    def _look_up_again(self, refused: AuthenticationFailed | None = None) -> Credential:
+        """Return what is found now, if that differs from what was refused."""
+        old = self._credential()
+        self._lookup = self._find()
+        new = self._lookup.credential
+        if new is None or new.shows_same_as(old):
+            raise refused or AuthenticationFailed(
+                f"registry {self.registry!r} refused {old};"
+                f" run 'kitline login {self.registry}' to replace the credentials",
+                status=401,
+            )
+        return new
+
+    def _missing(self) -> str:
+        notes = "".join(f"; {note}" for note in self._notes())
+        return f" and no credentials were found; run 'kitline login {self.registry}'{notes}"
+
+    def _notes(self) -> tuple[str, ...]:
+        return self._lookup.notes if self._lookup else ()
+
+    def _is_own(self, url: str | None) -> bool:
+        try:
+            return origin_of(url or "") == origin_of(self._origin)
+        except ValueError:
+            return False
+
+    def _challenges(self, response: requests.Response) -> tuple[Challenge, ...]:
+        try:
+            return parse_challenges(response.headers.get("WWW-Authenticate", ""))
+        except MalformedContent as cause:
+            raise self._unreadable(cause) from cause
+
+    def _service_of(self, challenge: Challenge) -> TokenService:
+        try:
+            realm = get_realm(challenge, self._origin)
+        except MalformedContent as cause:
+            raise self._unreadable(cause) from cause
+        return TokenService(
+            registry=self.registry,
+            realm=realm,
+            service=challenge.parameters.get("service"),
+            session=self.session,
+            verify=self._tls_verify,
+            timeout=self._timeout,
+        )
+
+    def _unreadable(self, cause: MalformedContent) -> AuthenticationFailed:
+        return AuthenticationFailed(
+            f"registry {self.registry!r} asks for authorization in a way that is not understood:"
+            f" {cause}",
+            status=401,
+        )
+
+    # What oras' own requests would call; all of it leads to the two methods above.
+
+    def get_auth_header(self) -> dict[str, str]:
+        """Return nothing: without an address no header is given out."""
+        return {}
+
+    def authenticate_request(
+        self, original: requests.Response, headers: dict[str, str], refresh: bool = False
+    ) -> tuple[dict[str, str], bool]:
+        """Answer a 401 as `answer` does, with the scope that its challenge names."""
+        changed = self.answer(original)
+        return {**(headers or {}), **self.headers_for(original.url)}, changed
+
+    def load_configs(self, container: Any, configs: list[str] | None = None) -> None:
+        """Do nothing: credentials are looked up at first need."""
+
+    def set_basic_auth(self, username: str, password: str) -> None:
+        """Use this user and password from now on."""
+        credential = Credential.of(username, password, "the arguments")
+        with self._lock:
+            self._find = lambda: Lookup(credential=credential)
+            self._forget()
+
+    def set_token_auth(self, token: str) -> None:
+        """Refuse: a token without scope and expiry is not kept."""
+        raise NotImplementedError("give a user and password, or an identity token")
+
+    def logout(self, hostname: str) -> None:
+        """Forget tokens and credential; what is kept in files is `erase_credential`'s."""
+        with self._lock:
+            self._forget()
+
+    def _forget(self) -> None:
+        self._lookup, self._service, self._wants_basic = None, None, False
+        self._tokens.clear()
+        self._joined.clear()
