@@ -67,9 +67,13 @@ def layer_diff_id() -> Any:
     return key("diffId", "digest", "Digest of the layer before compression")
 
 
-@cache
 def keys_of(kind: type) -> tuple[Key, ...]:
     """Return the keys of a class of `kit.kitfile` in the order in which kit writes them."""
+    return _keys_of(kind)
+
+
+@cache
+def _keys_of(kind: Any) -> tuple[Key, ...]:
     return tuple(
         dataclasses.replace(each.metadata["key"], attribute=each.name)
         for each in dataclasses.fields(kind)

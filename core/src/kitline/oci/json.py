@@ -58,7 +58,10 @@ def decode(data: bytes, *, limit: int = 4 << 20) -> Any:
         raise ValueError(f"{len(data)} bytes are more than the limit of {limit}")
     try:
         return json.loads(
-            data.decode(), object_pairs_hook=_refuse_duplicates, parse_constant=_refuse_constant
+            data.decode(),
+            object_pairs_hook=_refuse_duplicates,
+            parse_constant=_refuse_constant,
+            parse_int=_read_integer,
         )
     except UnicodeDecodeError as cause:
         raise ValueError(f"not UTF-8: {cause.reason} at byte {cause.start}") from cause
@@ -73,6 +76,11 @@ def _refuse_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         twice = next(name for name in names if names.count(name) > 1)
         raise ValueError(f"the key {twice!r} is there twice")
     return found
+
+
+def _read_integer(text: str) -> int | float:
+    # a negative zero is a float, or it would be written back without its sign
+    return -0.0 if text == "-0" else int(text)
 
 
 def _refuse_constant(text: str) -> Any:
