@@ -1,0 +1,1 @@
+"""What tests across distributions share: running programs, starting registries, making trees."""
