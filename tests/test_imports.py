@@ -1,12 +1,15 @@
-"""Importing kitline, a plugin's face or asking for the version loads no tool and opens no socket."""
+"""Importing kitline or a plugin, or asking for the version, loads no tool, opens no socket."""
 
 from __future__ import annotations
 
 import subprocess
 import sys
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 # What must not be loaded, by the name of the top package.
 HEAVY = [

@@ -19,6 +19,7 @@ from hypothesis import HealthCheck, given, settings
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+Tree = tuple[dict[str, tuple[bytes, bool]], list[str]]
 PATIENT = settings(
     deadline=None,
     database=None,
@@ -26,9 +27,7 @@ PATIENT = settings(
 )
 
 
-def compare(
-    kit: Kit, kitline: Kitline, drawn: tuple[dict[str, tuple[bytes, bool]], list[str]]
-) -> None:
+def compare(kit: Kit, kitline: Kitline, drawn: Tree) -> None:
     """Pack one tree with both and compare config and layers, annotations included."""
     with tempfile.TemporaryDirectory() as folder:
         write_tree(Path(folder), *drawn)
@@ -42,7 +41,7 @@ def compare(
 @settings(max_examples=8, derandomize=True)
 @given(drawn=trees())
 def test_a_few_trees_give_the_same_config_and_layers(
-    kit: Kit, kitline: Kitline, drawn: tuple[dict[str, tuple[bytes, bool]], list[str]]
+    kit: Kit, kitline: Kitline, drawn: Tree
 ) -> None:
     compare(kit, kitline, drawn)
 
@@ -53,7 +52,7 @@ def test_a_few_trees_give_the_same_config_and_layers(
 @settings(max_examples=200)
 @given(drawn=trees())
 def test_two_hundred_trees_give_the_same_config_and_layers(
-    kit: Kit, kitline: Kitline, drawn: tuple[dict[str, tuple[bytes, bool]], list[str]]
+    kit: Kit, kitline: Kitline, drawn: Tree
 ) -> None:
     compare(kit, kitline, drawn)
 
