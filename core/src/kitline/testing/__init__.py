@@ -1,0 +1,34 @@
+"""For those who write plugins or stores: contracts, a registry with faults, sample trees.
+
+Needs pytest only where it says so (`contracts`, `fixtures`).
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from kitline.testing.authorization import BasicAuth, BearerAuth
+    from kitline.testing.faults import Fault
+    from kitline.testing.http_server import Request
+    from kitline.testing.registry import LocalRegistry
+    from kitline.testing.rules import Rules
+
+_HOMES = {
+    "BasicAuth": "authorization",
+    "BearerAuth": "authorization",
+    "Fault": "faults",
+    "LocalRegistry": "registry",
+    "Request": "http_server",
+    "Rules": "rules",
+}
+
+__all__ = ["BasicAuth", "BearerAuth", "Fault", "LocalRegistry", "Request", "Rules"]
+
+
+def __getattr__(name: str) -> object:
+    """Load a public name on first use."""
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(f"{__name__}.{_HOMES[name]}"), name)

@@ -1,0 +1,19 @@
+"""Every test gets a home of its own, so that nothing of the developer's machine leaks in."""
+
+from __future__ import annotations
+
+from kitline.testing.fixtures import (
+    distribution_3,
+    docker_registry_2,
+    isolated_home,
+    local_registry,
+    olareg_registry,
+)
+
+__all__ = [
+    "distribution_3",
+    "docker_registry_2",
+    "isolated_home",
+    "local_registry",
+    "olareg_registry",
+]
