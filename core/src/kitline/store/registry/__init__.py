@@ -1,0 +1,25 @@
+"""A Store over the OCI distribution API, on the oras package: the only HTTP in the house."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from kitline.store.registry.options import RegistryOptions, RetryPolicy
+    from kitline.store.registry.store import RegistryStore, open_registry
+
+__all__ = ["RegistryOptions", "RegistryStore", "RetryPolicy", "open_registry"]
+
+_HOMES = {
+    "RegistryOptions": "options",
+    "RegistryStore": "store",
+    "RetryPolicy": "options",
+    "open_registry": "store",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)

@@ -1,0 +1,234 @@
+"""The HTTP client of one repository: oras' `Registry` with our own way of sending requests.
+
+Kept from oras: the session without cookies, its TLS setting and the seat for the auth backend.
+Overridden: `do_request` (timeouts, retries, redirects, credentials for the own origin only).
+Everything in oras that moves blobs or manifests is not used (reference, section 1.2).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Protocol
+from urllib.parse import quote, urlencode
+
+from oras.provider import Registry
+
+from kitline.errors import RegistryError
+from kitline.store.registry import faults
+from kitline.store.registry.auth import RegistryAuth
+from kitline.store.registry.origin import Origin, follow
+from kitline.store.registry.retry import PASSING, Patience, retry_after
+from kitline.store.registry.scopes import Scope
+from kitline.store.registry.session import furnish, proxies_for
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Iterator, Mapping
+
+    import requests
+
+    from kitline.store.registry.options import RegistryOptions
+
+ANSWER_LIMIT = 8 << 20
+"""Most bytes of an answer that are read into memory."""
+_REDIRECTS = frozenset({301, 302, 303, 307, 308})
+_MOST_REDIRECTS = 5
+
+
+class Body(Protocol):
+    """What requests sends piece by piece: `__len__` gives the Content-Length."""
+
+    def __len__(self) -> int: ...
+    def __iter__(self) -> Iterator[memoryview]: ...
+    def read(self, size: int = -1, /) -> memoryview | bytes:
+        """Return the next piece, empty at the end."""
+
+
+class RegistryClient(Registry):  # type: ignore[misc]  # oras ships no type information
+    """Sends requests about one repository; safe for many threads."""
+
+    def __init__(self, registry: str, repository: str, options: RegistryOptions) -> None:
+        self.origin = Origin.of_registry(registry, plain_http=options.plain_http)
+        verify: bool | str = not options.insecure
+        if options.ca_file is not None and not options.insecure:
+            verify = str(options.ca_file)
+        super().__init__(
+            hostname=registry, insecure=self.origin.scheme == "http", tls_verify=verify
+        )
+        self.options = options
+        self.registry = registry
+        self.repository = _library(registry, repository)
+        self._timeout = (options.connect_timeout, options.read_timeout)
+        furnish(self.session, connections=options.concurrency, timeout=options.read_timeout)
+        self.auth = RegistryAuth(
+            registry,
+            origin=str(self.origin),
+            repository=self.repository,
+            session=self.session,
+            verify=verify,
+            timeout=self._timeout,
+            username=options.username,
+            password=options.password,
+        )
+
+    def url(self, path: str, **query: str | int) -> str:
+        """Return the address of `path` in this repository, such as `blobs/sha256:…`."""
+        asked = f"?{urlencode(query, quote_via=quote)}" if query else ""
+        return f"{self.origin}/v2/{self.repository}/{path}{asked}"
+
+    def scope(self, *actions: str) -> tuple[Scope, ...]:
+        """Return what a request in this repository needs."""
+        return (Scope.of(self.repository, *actions),)
+
+    def send(
+        self,
+        method: str,
+        url: str,
+        what: str,
+        *,
+        expect: Collection[int],
+        scopes: tuple[Scope, ...],
+        headers: Mapping[str, str] | None = None,
+        body: bytes | Callable[[], Body] | None = None,
+        stream: bool = False,
+        limit: int = ANSWER_LIMIT,
+        tries: int | None = None,
+        patience_for_answer: float = 0.0,
+    ) -> requests.Response:
+        """Send a request until it is answered with a status in `expect`.
+
+        `what` says what is attempted, for messages: `"push blob sha256:…"`. `body` is bytes, or
+        what opens the body anew for each try. With `stream` the answer's body is left unread for
+        the caller to close, else at most `limit` bytes of it are read. `tries` replaces the
+        policy's; `patience_for_answer` adds seconds to the usual timeout.
+
+        Raises:
+            RegistryUnreachable: no usable answer after all tries.
+            RegistryError: another status, in its most telling subclass.
+        """
+        patience = Patience(self.options.retry, tries=tries)
+        while True:
+            try:
+                response = self._exchange(
+                    method, url, scopes, dict(headers or {}), body, patience_for_answer
+                )
+                if response.status_code in expect:
+                    return response if stream else keep(response, limit=limit)
+                keep(response, limit=faults.ERROR_LIMIT)
+            except Exception as error:
+                if not faults.is_broken(error):
+                    raise
+                most = 1 if faults.is_final(error) else 3 if faults.is_absent(error) else None
+                if patience.wait(most_tries=most):
+                    continue
+                raise faults.unreachable(error, what, str(Origin.of(url))) from error
+            if response.status_code in PASSING and patience.wait(retry_after(response)):
+                continue
+            raise faults.refusal_error(response, what, self.registry)
+
+    def _exchange(
+        self,
+        method: str,
+        url: str,
+        scopes: tuple[Scope, ...],
+        headers: dict[str, str],
+        body: bytes | Callable[[], Body] | None,
+        patience: float,
+    ) -> requests.Response:
+        """Send once, answering one challenge and following redirects."""
+        challenged = False
+        for _ in range(_MOST_REDIRECTS + 2):
+            response = self._send_once(method, url, scopes, headers, body, patience)
+            status = response.status_code
+            if status == 401 and not challenged and Origin.of(url) == self.origin:
+                keep(response, limit=faults.ERROR_LIMIT)
+                challenged = True
+                if not self.auth.answer(response, scopes):
+                    return response
+            elif status in _REDIRECTS and "Location" in response.headers:
+                response.close()
+                url = follow(url, response.headers["Location"])
+                if status == 303 or (status in (301, 302) and method == "POST"):
+                    method, body = "GET", None
+            else:
+                return response
+        raise RegistryError(f"{self.origin} redirects more than {_MOST_REDIRECTS} times")
+
+    def _send_once(
+        self,
+        method: str,
+        url: str,
+        scopes: tuple[Scope, ...],
+        headers: dict[str, str],
+        body: bytes | Callable[[], Body] | None,
+        patience: float,
+    ) -> requests.Response:
+        target = Origin.of(url)
+        allowed = self.auth.headers_for(url, scopes) if target == self.origin else {}
+        connect, read = self._timeout
+        response: requests.Response = self.session.request(
+            method,
+            url,
+            data=body() if callable(body) else body,
+            headers={"Accept-Encoding": "identity", **headers, **allowed},
+            stream=True,
+            verify=self._tls_verify,
+            timeout=(connect, read + patience),
+            allow_redirects=False,
+            proxies=proxies_for(target.host),
+        )
+        return response
+
+    def do_request(
+        self,
+        url: str,
+        method: str = "GET",
+        data: dict[str, str] | bytes | None = None,
+        headers: dict[str, str] | None = None,
+        json: dict[str, Any] | None = None,
+        stream: bool = False,
+    ) -> requests.Response:
+        """Answer for what is inherited from oras: any status comes back."""
+        if json is not None or isinstance(data, dict):
+            raise NotImplementedError("bodies are sent as the bytes that they are")
+        writes = method not in ("GET", "HEAD")
+        return self.send(
+            method,
+            url,
+            f"{method} in {self.repository}",
+            expect=frozenset(range(200, 500)) - PASSING,
+            scopes=self.scope("pull", "push") if writes else self.scope("pull"),
+            headers=headers,
+            body=data,
+            stream=stream,
+        )
+
+    def close(self) -> None:
+        """Give up all connections."""
+        self.session.close()
+
+
+def keep(response: requests.Response, *, limit: int = ANSWER_LIMIT) -> requests.Response:
+    """Read the body of an answer into memory, and no more than `limit` bytes of it.
+
+    Raises:
+        RegistryError: if a body of a good answer is longer.
+    """
+    held = bytearray()
+    try:
+        for piece in response.iter_content(64 << 10):
+            held += piece
+            if len(held) > limit:
+                if response.ok:
+                    raise RegistryError(f"the registry's answer is longer than {limit} bytes")
+                break
+    finally:
+        if len(held) > limit:
+            response.close()
+    response._content = bytes(held[:limit])
+    return response
+
+
+def _library(registry: str, repository: str) -> str:
+    """Return the full name of Docker Hub's own repositories, `library/…`."""
+    if registry in ("docker.io", "index.docker.io") and "/" not in repository:
+        return f"library/{repository}"
+    return repository

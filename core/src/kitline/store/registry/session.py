@@ -1,0 +1,97 @@
+"""The HTTP session: large blocks, timeouts that fit slow links, no credentials of its own.
+
+Sources: the reference's section 1.3 (`blocksize` makes requests 1.6 times as fast as curl);
+python's `socket.sendall`, whose timeout covers the whole call; requests' `trust_env`, which would
+replace our Authorization by what `~/.netrc` says.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from typing import TYPE_CHECKING, Any
+
+from requests.adapters import HTTPAdapter
+from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
+
+if TYPE_CHECKING:
+    import requests
+
+BLOCK_SIZE = 1 << 20
+"""Most bytes handed to the socket at once: at one per `read_timeout` the link is dead."""
+
+
+class Adapter(HTTPAdapter):
+    """Sends bodies in large blocks; each block has `send_timeout` seconds to leave."""
+
+    def __init__(self, *, connections: int, send_timeout: float) -> None:
+        self._pools = _pools(send_timeout)
+        super().__init__(
+            # A pool that blocks would wait for ever where a thread reads one blob of a
+            # registry while it writes another.
+            pool_connections=4,
+            pool_maxsize=2 * connections + 2,
+            pool_block=False,
+            max_retries=0,
+        )
+
+    def init_poolmanager(self, *args: Any, **settings: Any) -> None:
+        super().init_poolmanager(*args, blocksize=BLOCK_SIZE, **settings)
+        self.poolmanager.pool_classes_by_scheme = self._pools
+
+    def proxy_manager_for(self, proxy: str, **settings: Any) -> Any:
+        manager = super().proxy_manager_for(proxy, blocksize=BLOCK_SIZE, **settings)
+        manager.pool_classes_by_scheme = self._pools
+        return manager
+
+
+def _pools(send_timeout: float) -> dict[str, type[HTTPConnectionPool]]:
+    """Return connection pools whose writes do not run under the short timeout for connecting."""
+
+    class Plain(HTTPConnection):
+        def send(self, data: Any) -> None:
+            if self.sock is None:
+                self.connect()
+            self.sock.settimeout(send_timeout)
+            super().send(data)
+
+    class Secure(HTTPSConnection):
+        def send(self, data: Any) -> None:
+            if self.sock is None:
+                self.connect()
+            self.sock.settimeout(send_timeout)
+            super().send(data)
+
+    class PlainPool(HTTPConnectionPool):
+        ConnectionCls = Plain
+
+    class SecurePool(HTTPSConnectionPool):
+        ConnectionCls = Secure
+
+    return {"http": PlainPool, "https": SecurePool}
+
+
+def furnish(session: requests.Session, *, connections: int, timeout: float) -> None:
+    """Fit a session with our adapter, and keep `~/.netrc` out of it."""
+    session.auth = _unchanged
+    for scheme in ("http://", "https://"):
+        session.mount(scheme, Adapter(connections=connections, send_timeout=timeout))
+
+
+def _unchanged(request: requests.PreparedRequest) -> requests.PreparedRequest:
+    return request
+
+
+def is_loopback(host: str) -> bool:
+    """Tell whether a host name (no port, no brackets) can only mean this machine."""
+    if host == "localhost" or host.endswith(".localhost"):
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def proxies_for(host: str) -> dict[str, str]:
+    """Return settings that keep loopback away from proxies; empty: as the environment says."""
+    return {"http": "", "https": "", "all": ""} if is_loopback(host) else {}

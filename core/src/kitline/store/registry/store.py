@@ -1,0 +1,123 @@
+"""A repository in a registry, as a Store."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from kitline.errors import AmbiguousReference, ManifestNotFound
+from kitline.oci.reference import Reference
+from kitline.store.progress import SILENT
+from kitline.store.registry import blobs, manifests, referrers, removal, tags, upload
+from kitline.store.registry.client import RegistryClient
+from kitline.store.registry.download import BlobStream
+from kitline.store.registry.options import RegistryOptions
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from types import TracebackType
+    from typing import Self
+
+    from kitline.oci.descriptor import Descriptor
+    from kitline.oci.digest import Digest
+    from kitline.oci.manifest import Manifest
+    from kitline.oci.reference import PinnedReference
+    from kitline.store.interface import BlobSource, Store, StoredBlob
+    from kitline.store.progress import Progress
+
+
+class RegistryStore:
+    """One repository in a registry; safe for many threads, a context manager that closes."""
+
+    def __init__(self, reference: Reference, options: RegistryOptions) -> None:
+        if reference.registry is None:
+            raise AmbiguousReference(f"{str(reference)!r} names no registry")
+        self._repository = Reference(registry=reference.registry, repository=reference.repository)
+        self._client = RegistryClient(reference.registry, reference.repository, options)
+
+    @property
+    def name(self) -> str:
+        return self._repository.name
+
+    @property
+    def client(self) -> RegistryClient:
+        """The HTTP client underneath, for what is not a Store's business."""
+        return self._client
+
+    def pin(self, digest: Digest) -> PinnedReference:
+        return self._repository.pin(digest)
+
+    def fetch(self, descriptor: Descriptor, *, offset: int = 0) -> BlobStream:
+        return BlobStream(self._client, descriptor, offset)
+
+    def has_blob(self, digest: Digest) -> bool:
+        return blobs.has_blob(self._client, digest)
+
+    def push_blob(
+        self,
+        source: BlobSource,
+        *,
+        digest: Digest | None = None,
+        name: str = "",
+        progress: Progress = SILENT,
+    ) -> StoredBlob:
+        return upload.push_blob(self._client, source, digest=digest, name=name, progress=progress)
+
+    def mount_blob(self, descriptor: Descriptor, origin: Store) -> bool:
+        if not isinstance(origin, RegistryStore):
+            return False
+        return blobs.mount_blob(self._client, descriptor, origin._client)
+
+    def find_manifest(self, digest: Digest) -> Manifest | None:
+        return manifests.find_manifest(self._client, digest)
+
+    def get_manifest(self, digest: Digest) -> Manifest:
+        found = self.find_manifest(digest)
+        if found is None:
+            raise ManifestNotFound(f"read manifest: {self.name} has none with digest {digest}")
+        return found
+
+    def push_manifest(self, manifest: Manifest) -> None:
+        if manifest.subject is None:
+            manifests.put_manifest(self._client, manifest, str(manifest.digest))
+        else:
+            referrers.push_referrer(self._client, manifest)
+
+    def find_tag(self, tag: str) -> Descriptor | None:
+        return tags.find_tag(self._client, tag)
+
+    def set_tag(self, tag: str, manifest: Manifest, *, may_move: bool = True) -> Digest | None:
+        return tags.set_tag(self._client, tag, manifest, may_move=may_move)
+
+    def list_tags(self, *, prefix: str = "") -> Sequence[str]:
+        return tags.list_tags(self._client, prefix=prefix)
+
+    def list_referrers(
+        self, subject: Digest, *, artifact_type: str | None = None
+    ) -> Sequence[Descriptor]:
+        return referrers.list_referrers(self._client, subject, artifact_type=artifact_type)
+
+    def remove_tag(self, tag: str) -> None:
+        removal.remove_tag(self._client, tag)
+
+    def remove_manifest(self, digest: Digest) -> None:
+        removal.remove_manifest(self._client, digest)
+
+    def close(self) -> None:
+        self._client.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+        /,
+    ) -> None:
+        self.close()
+
+
+def open_registry(reference: Reference, options: RegistryOptions | None = None) -> RegistryStore:
+    """Return the store of the repository that a reference names; no byte is sent yet."""
+    return RegistryStore(reference, options or RegistryOptions())

@@ -1,0 +1,236 @@
+"""Uploads: one pass over the source, and after a fault on from where the registry stopped.
+
+1. A blob whose digest is known is looked up; small ones, and all of them where the registry
+   takes only one PUT (`limits`), are hashed first for that.
+2. Digest known, one request: POST, PUT with the body; the last piece leaves when the digest holds.
+   Digest unknown: POST, PATCH while a thread hashes, PUT `?digest=`.
+3. After a fault the session tells how far it got, and a PATCH brings the rest; a lost session
+   is begun anew.
+
+Source: OCI distribution specification, "Pushing blobs"; measured differences in the reference.
+"""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+from kitline.errors import DigestMismatch, KitlineError, RegistryError, RegistryUnreachable
+from kitline.oci.digest import Digest, Hasher
+from kitline.store.interface import StoredBlob
+from kitline.store.pipeline import hash_stream
+from kitline.store.registry.blobs import has_blob
+from kitline.store.registry.body import Reading
+from kitline.store.registry.journal import open_entry
+from kitline.store.registry.limits import check_size, limits_of
+from kitline.store.registry.manifests import stated_digest
+from kitline.store.registry.retry import Patience
+from kitline.store.registry.upload_session import Session, SessionLost, start_session
+
+if TYPE_CHECKING:
+    from kitline.store.interface import BlobSource
+    from kitline.store.progress import Progress
+    from kitline.store.registry.client import RegistryClient
+    from kitline.store.registry.journal import JournalEntry
+    from kitline.store.registry.limits import Limits
+
+SMALL = 4 << 20
+"""Blobs up to this size (bytes) are hashed first: reading them twice costs less than a PATCH."""
+_COMMIT_RATE = 50 << 20
+"""Bytes per second at which even a slow registry checks and moves an upload when it commits."""
+
+
+def push_blob(
+    client: RegistryClient,
+    source: BlobSource,
+    *,
+    digest: Digest | None,
+    name: str,
+    progress: Progress,
+) -> StoredBlob:
+    """Store a blob; see `BlobPusher.push_blob`."""
+    limits = limits_of(client.registry)
+    name = name or (f"blob {digest}" if digest else "a blob")
+    check_size(client.registry, limits, source.size, name)
+    if digest is None and _hashes_first(client, limits, source):
+        digest = _hash(source, name, progress)
+    task = progress.begin(name, source.size)
+    try:
+        if digest is not None and has_blob(client, digest):
+            task.end("exists")
+            return StoredBlob(digest=digest, size=source.size, existed=True)
+        with Reading(source, name=name, expected=digest, report=task.advance) as reading:
+            stored = _Upload(client, reading, digest, limits).run()
+    except BaseException:
+        task.end("failed")
+        raise
+    task.end("pushed")
+    return StoredBlob(digest=stored, size=source.size)
+
+
+def _hashes_first(client: RegistryClient, limits: Limits, source: BlobSource) -> bool:
+    if source.size <= SMALL or limits.monolithic:
+        return True
+    return bool(client.options.hash_first)
+
+
+def _hash(source: BlobSource, name: str, progress: Progress) -> Digest:
+    hasher = Hasher()
+    if source.size <= SMALL:
+        with source.open() as stream:
+            hash_stream(stream, hasher, lambda count: None)
+        return hasher.digest()
+    task = progress.begin(f"digest of {name}", source.size)
+    with source.open() as stream:
+        hash_stream(stream, hasher, task.advance)
+    task.end("known")
+    return hasher.digest()
+
+
+class _Upload:
+    """One blob on its way; `run` ends when the registry has it."""
+
+    def __init__(
+        self, client: RegistryClient, reading: Reading, digest: Digest | None, limits: Limits
+    ) -> None:
+        self._client = client
+        self._reading = reading
+        self._digest = digest
+        self._limits = limits
+        self._size = reading.source.size
+        self._session: Session | None = None
+        self._journal: JournalEntry | None = None
+        self._corrupt = False
+
+    def run(self) -> Digest:
+        name = f"{self._client.registry}/{self._client.repository}"
+        one_put = self._limits.monolithic or self._size <= SMALL
+        if not one_put:
+            folder = self._client.options.journal
+            self._journal = open_entry(folder, name, self._reading.source)
+        try:
+            self._take_up()
+            digest = self._persist()
+        except BaseException as error:
+            self._give_up(error)
+            raise
+        finally:
+            if self._journal is not None:
+                self._journal.close()
+        return digest
+
+    def _persist(self) -> Digest:
+        """Send, and after each fault go on, as long as the registry gets further."""
+        patience = Patience(self._client.options.retry)
+        furthest = self._session.offset if self._session else 0
+        while True:
+            try:
+                return self._send()
+            except (RegistryUnreachable, SessionLost) as fault:
+                if fault is self._reading.failure:
+                    raise
+                if self._session is not None and self._session.offset > furthest:
+                    furthest = self._session.offset
+                    patience.progress()
+                if not patience.wait():
+                    raise
+                if self._is_committed():
+                    return self._reading.digest()
+                self._recover(lost=isinstance(fault, SessionLost) and self._is_hopeless(fault))
+                if self._session is not None and self._session.offset > furthest:
+                    furthest = self._session.offset
+                    patience.progress()
+
+    def _send(self) -> Digest:
+        if self._session is None:
+            self._session = start_session(self._client, self._reading.name)
+            self._note()
+        session, one_put = self._session, self._fits_one_put()
+        if one_put and session.offset == 0 and self._digest is not None:
+            return self._commit(session, self._digest, whole=True)
+        while session.offset < self._size:
+            stop = min(self._size, session.offset + self._chunk(session))
+            whole = stop == self._size and session.offset == 0
+            session.patch(self._reading, stop, with_range=not whole)
+            self._note()
+        return self._commit(session, self._reading.digest(), whole=False)
+
+    def _fits_one_put(self) -> bool:
+        """Whether a blob of known digest goes in one PUT."""
+        if self._limits.monolithic:
+            return True
+        return self._size <= self._chunk(self._session)
+
+    def _chunk(self, session: Session | None) -> int:
+        """Return the size of one PATCH: all, unless options or the registry limit it."""
+        chunk = self._client.options.chunk_size
+        if chunk is None and self._limits.single is not None and self._size > self._limits.single:
+            chunk = self._limits.chunk
+        least = session.least_chunk if session else 0
+        return max(1, self._size if chunk is None else max(chunk, least))
+
+    def _commit(self, session: Session, digest: Digest, *, whole: bool) -> Digest:
+        reading = self._reading
+        try:
+            response = session.commit(
+                digest,
+                (lambda: reading.body(0, self._size)) if whole and self._size else b"",
+                patience=self._size / _COMMIT_RATE,
+            )
+        except RegistryError as error:
+            # 400: what arrived is not what was read. After a fault that is worth one more go.
+            if error.status != 400 or not session.resumed or self._corrupt:
+                raise
+            self._corrupt = True
+            session.cancel()
+            raise SessionLost(str(error)) from error
+        self._session = None
+        if self._journal is not None:
+            self._journal.forget()
+        stated = stated_digest(response)
+        if stated not in (None, digest):
+            raise DigestMismatch(f"push {reading.name}", expected=str(digest), actual=str(stated))
+        return digest
+
+    def _take_up(self) -> None:
+        """Go on with what an earlier process began."""
+        if self._journal is None or self._journal.location is None:
+            return
+        self._session = Session(self._client, self._journal.location, self._reading.name)
+        with suppress(RegistryError):
+            self._recover(lost=False)
+
+    def _recover(self, *, lost: bool) -> None:
+        """Ask the session how far it got; without an answer there is no session any more."""
+        session, self._session = self._session, None
+        if session is None or lost or self._limits.monolithic:
+            return
+        if session.ask(self._size):
+            self._session = session
+            self._reading.reached(session.offset)
+        elif self._journal is not None:
+            self._journal.forget()
+
+    def _is_hopeless(self, fault: SessionLost) -> bool:
+        """Tell whether asking for the offset is no use: gone, or asked before (416)."""
+        return fault.status != 416 or self._session is None or self._session.resumed
+
+    def _is_committed(self) -> bool:
+        """Tell whether only the answer to a commit was lost."""
+        if self._digest is None and self._reading.unread:
+            return False
+        with suppress(KitlineError):
+            return has_blob(self._client, self._digest or self._reading.digest())
+        return False
+
+    def _note(self) -> None:
+        if self._journal is not None and self._session is not None:
+            self._journal.remember(self._session.location)
+
+    def _give_up(self, error: BaseException) -> None:
+        """Leave no session behind, unless a later call can go on with it."""
+        kept = self._journal is not None and not isinstance(error, DigestMismatch | RegistryError)
+        if self._session is not None and not kept:
+            self._session.cancel()
+            if self._journal is not None:
+                self._journal.forget()
