@@ -11,14 +11,16 @@ import threading
 import time
 from typing import TYPE_CHECKING, Any
 
+from oras.auth.token import TokenAuth
+
 from kitline.errors import AccessDenied, AuthenticationFailed, MalformedContent, RegistryError
-from kitline.store.registry.challenge import Challenge, get_realm, origin_of, parse_challenges
+from kitline.store.registry.challenge import Challenge, get_realm, parse_challenges
 from kitline.store.registry.credential import Credential
 from kitline.store.registry.credentials import Lookup, look_up_credential
+from kitline.store.registry.origin import Origin
 from kitline.store.registry.scopes import Scope, join_scopes
 from kitline.store.registry.token_service import TokenService
 from kitline.store.registry.tokens import Token, TokenCache
-from oras.auth.token import TokenAuth
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -38,6 +40,8 @@ class RegistryAuth(TokenAuth):  # type: ignore[misc]  # oras ships no type infor
         session: sends the token requests; used with `timeout` and `verify` on every request.
         verify: False, True or the path of a CA file, as in requests.
         timeout: seconds to connect and seconds per read.
+        username: the explicit user, with `password`; nothing else is looked for then.
+        password: the password of that user.
         find: looks the credential up, called at first need and again when it was refused or ran
             out; None stands for docker's order (`look_up_credential`).
     """
@@ -51,16 +55,20 @@ class RegistryAuth(TokenAuth):  # type: ignore[misc]  # oras ships no type infor
         session: requests.Session,
         verify: bool | str = True,
         timeout: tuple[float, float] = (10.0, 60.0),
+        username: str | None = None,
+        password: str | None = None,
         find: Callable[[], Lookup] | None = None,
     ) -> None:
         super().__init__()
         self.registry = registry
         self.session = session
-        self._origin = origin
-        self.prefix = origin_of(origin)[0]
+        self._origin = Origin.of(origin)
+        self.prefix = self._origin.scheme
         self._tls_verify = verify
         self._timeout = timeout
-        self._find = find or (lambda: look_up_credential(registry, repository))
+        self._find = find or (
+            lambda: look_up_credential(registry, repository, username=username, password=password)
+        )
         self._lock = threading.RLock()
         self._lookup: Lookup | None = None
         self._service: TokenService | None = None
@@ -199,8 +207,8 @@ class RegistryAuth(TokenAuth):  # type: ignore[misc]  # oras ships no type infor
 
     def _is_own(self, url: str | None) -> bool:
         try:
-            return origin_of(url or "") == origin_of(self._origin)
-        except ValueError:
+            return Origin.of(url or "") == self._origin
+        except RegistryError:
             return False
 
     def _challenges(self, response: requests.Response) -> tuple[Challenge, ...]:

@@ -9,9 +9,10 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import urljoin
 
-from kitline.errors import MalformedContent
+from kitline.errors import MalformedContent, RegistryError
+from kitline.store.registry.origin import Origin
 from kitline.store.registry.scopes import Scope
 
 if TYPE_CHECKING:
@@ -25,7 +26,6 @@ _SCHEME = re.compile(rf"({_TOKEN})(?: +|(?=[\t,]|\Z))")
 _PARAMETER = re.compile(rf"({_TOKEN})[ \t]*=[ \t]*({_TOKEN}|{_QUOTED}){_END}")
 _TOKEN68 = re.compile(rf"[A-Za-z0-9._~+/-]+=*{_END}")
 _LONGEST = 16 << 10
-_DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,19 +66,7 @@ def parse_challenges(header: str) -> tuple[Challenge, ...]:
     return tuple(Challenge(scheme=scheme, parameters=values) for scheme, values in found)
 
 
-def origin_of(url: str) -> tuple[str, str, int]:
-    """Return scheme, host and port of an absolute URL; credentials never leave them.
-
-    Raises:
-        ValueError: if it is not an absolute http or https URL.
-    """
-    parts = urlsplit(url)
-    if parts.scheme not in _DEFAULT_PORTS or not parts.hostname:
-        raise ValueError(f"{url!r} is not an http or https address")
-    return parts.scheme, parts.hostname, parts.port or _DEFAULT_PORTS[parts.scheme]
-
-
-def get_realm(challenge: Challenge, origin: str) -> str:
+def get_realm(challenge: Challenge, origin: Origin) -> str:
     """Return the absolute address of the token service that a Bearer challenge names.
 
     Raises:
@@ -88,16 +76,14 @@ def get_realm(challenge: Challenge, origin: str) -> str:
     realm = challenge.parameters.get("realm", "")
     if not realm:
         raise MalformedContent("the Bearer challenge names no realm")
-    address = urljoin(origin + "/", realm)
     try:
-        scheme = origin_of(address)[0]
-        parts = urlsplit(address)
-        odd = bool(parts.username or parts.password or parts.fragment)
-    except ValueError as cause:
+        address = urljoin(f"{origin}/", realm)
+        scheme = Origin.of(address).scheme
+    except (RegistryError, ValueError) as cause:
         raise MalformedContent(f"the realm {realm!r} is not an address") from cause
-    if odd or any(ord(character) <= 32 or ord(character) > 126 for character in address):
+    if "#" in realm or not all("!" <= character <= "~" for character in realm):
         raise MalformedContent(f"the realm {realm!r} is not the plain address of a token service")
-    if scheme == "http" and origin_of(origin)[0] != "http":
+    if scheme == "http" and origin.scheme != "http":
         raise MalformedContent(
             f"the realm {realm!r} is not https; credentials are not sent in the clear"
         )

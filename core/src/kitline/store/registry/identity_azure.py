@@ -8,6 +8,7 @@ from __future__ import annotations
 import time
 
 import requests
+
 from kitline.store.registry.credential import Credential
 from kitline.store.registry.identity import NoIdentity
 

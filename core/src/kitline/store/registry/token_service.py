@@ -12,9 +12,12 @@ import re
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 import requests
+
 from kitline.errors import AuthenticationFailed, RegistryUnreachable
+from kitline.store.registry.session import proxies_for
 from kitline.store.registry.tokens import Token, stale_after
 
 if TYPE_CHECKING:
@@ -96,6 +99,7 @@ class TokenService:
                     stream=True,
                     verify=self.verify,
                     timeout=self.timeout,
+                    proxies=proxies_for(urlsplit(self.realm).hostname or ""),
                 )
             except requests.exceptions.SSLError as cause:
                 raise RegistryUnreachable(f"{self._name} failed in TLS: {cause}") from None
