@@ -5,7 +5,7 @@ A tag is resolved here and nowhere else; everything behind works with the digest
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from kitline.errors import ManifestNotFound, TagNotFound, UsageError
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from kitline.operations.settings import Settings
     from kitline.store.interface import Store
     from kitline.store.local import LocalStores
+    from kitline.store.registry import RegistryOptions
 
 AnyReference = Reference | LayoutReference
 
@@ -93,23 +94,43 @@ class Stores:
         pinned = reference.pin(reference.digest)
         return Found(store=store, manifest=manifest, reference=pinned, asked=reference)
 
-    def _open_registry(self, reference: Reference) -> Store:
-        from kitline.store.registry import RegistryOptions, open_registry
+    def check_login(self, registry: str, username: str, password: str) -> None:
+        """Ask a registry whether it accepts a user name and password.
 
-        registry = reference.registry or ""
+        Raises:
+            AuthenticationFailed: if it does not.
+        """
+        from kitline.store.registry import open_registry
+
+        options = replace(self.registry_options(registry), username=username, password=password)
+        with open_registry(Reference(registry=registry, repository="x"), options) as store:
+            store.check_login()
+
+    def _open_registry(self, reference: Reference) -> Store:
+        from kitline.store.registry import open_registry
+
+        return open_registry(reference, self.registry_options(reference.registry or ""))
+
+    def registry_options(self, registry: str) -> RegistryOptions:
+        """Return how to speak to a registry, by the settings.
+
+        Raises:
+            UsageError: if policy does not allow that registry.
+        """
+        from kitline.store.registry import RegistryOptions
+
         allowed = self.settings.policy.registries
         if allowed and registry not in allowed:
             raise UsageError(
                 f"registry {registry!r} is not allowed by policy; allowed: {', '.join(allowed)}"
             )
-        options = RegistryOptions(
+        return RegistryOptions(
             plain_http=self.settings.speaks_plain_http(registry),
             insecure=self.settings.is_insecure(registry),
             ca_file=self.settings.ca_file,
             journal=self.settings.journal_folder,
             concurrency=self.settings.concurrency,
         )
-        return open_registry(reference, options)
 
     def _once(self, key: str, opener: Callable[[], Store]) -> Store:
         if key not in self._opened:

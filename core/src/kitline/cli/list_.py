@@ -1,0 +1,68 @@
+"""kitline list: what is in the local store or in a repository."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from kitline.cli import options
+
+if TYPE_CHECKING:
+    from kitline.operations.list_ import ListedKit
+
+
+@click.command(
+    "list",
+    short_help="Kits of the local store, or of a repository.",
+    epilog="Example: kitline list registry.example/team/iris",
+)
+@click.argument("repository", required=False)
+@click.option("--all", "all_tags", is_flag=True, help="Also the tags that kits keep themselves.")
+@options.with_options(*options.connection_options)
+@options.json_option
+def command(
+    repository: str | None,
+    all_tags: bool,
+    plain_http: bool,
+    insecure: bool,
+    ca_file: str | None,
+    as_json: bool,
+) -> None:
+    """List the kits of REPOSITORY, or of the whole local store."""
+    from kitline.operations.list_ import list_
+
+    settings = options.load_settings(
+        repository, plain_http=plain_http, insecure=insecure, ca_file=ca_file
+    )
+    kits = list_(repository, settings=settings, all_tags=all_tags)
+    if as_json:
+        options.print_json({"kits": [each.to_json() for each in kits]})
+    elif kits:
+        _show(kits)
+    else:
+        options.say("the local store is empty; 'kitline pack' or 'kitline import' fill it")
+
+
+def _show(kits: list[ListedKit]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(
+        "repository",
+        "tags",
+        "name",
+        "size",
+        "digest",
+        box=None,
+        pad_edge=False,
+        header_style="bold",
+    )
+    for kit in kits:
+        name = Text(options.printable(kit.name))
+        if kit.problem:
+            name = Text(options.printable(kit.problem), style="red")
+        tags = ", ".join(kit.tags) or "–"
+        table.add_row(kit.repository, tags, name, options.human_size(kit.size), kit.digest.hex[:12])
+    Console(highlight=False, soft_wrap=True).print(table)

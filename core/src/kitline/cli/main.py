@@ -1,0 +1,112 @@
+"""The `kitline` command: finds the verb, runs it, and turns errors into exit codes."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from importlib import import_module
+from importlib.metadata import version
+from typing import Any
+
+import click
+
+from kitline.errors import KitlineError
+
+VERBS = {
+    "pack": "pack",
+    "import": "import_",
+    "export": "export",
+    "push": "push",
+    "pull": "pull",
+    "copy": "copy",
+    "unpack": "unpack",
+    "inspect": "inspect",
+    "list": "list_",
+    "diff": "diff",
+    "tag": "tag",
+    "remove": "remove",
+    "plugins": "plugins",
+    "login": "login",
+    "logout": "logout",
+    "doctor": "doctor",
+    "config": "config",
+    "completion": "completion",
+}
+"""Each verb and its module, in the order of `--help`."""
+
+
+class Verbs(click.Group):
+    """Loads a verb's module when it is needed."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(VERBS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        module = VERBS.get(cmd_name)
+        if module is None:
+            return None
+        command = import_module(f"kitline.cli.{module}").command
+        assert isinstance(command, click.Command)
+        return command
+
+
+@click.group(
+    cls=Verbs,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog="Example: kitline pack ./model -t iris:v1 && kitline unpack iris:v1 -d ./copy",
+)
+@click.version_option(version("kitline"), prog_name="kitline", message="%(prog)s %(version)s")
+def cli() -> None:
+    """One digest from data to production: pack, move and read ModelKits."""
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run the command line and exit with a code of `errors.py`, 0 when all went well."""
+    words = sys.argv[1:] if arguments is None else arguments
+    try:
+        code = cli.main(words, prog_name="kitline", standalone_mode=False)
+        sys.stdout.flush()
+    except click.exceptions.Exit as stop:
+        code = stop.exit_code
+    except click.ClickException as problem:
+        problem.show()
+        code = problem.exit_code
+    except click.Abort:
+        click.echo("stopped; nothing was left under a final name", err=True)
+        code = 130
+    except KitlineError as problem:
+        report(problem, as_json="--json" in words)
+        code = problem.exit_code
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = 141
+    except OSError as problem:
+        report(_explain(problem), as_json="--json" in words)
+        code = 1
+    sys.exit(code if isinstance(code, int) else 0)
+
+
+def report(problem: KitlineError, *, as_json: bool) -> None:
+    """Print an error for people, and as JSON where JSON was asked for."""
+    click.echo(f"{click.style('error', fg='red', bold=True)}: {problem}", err=True)
+    if as_json:
+        kind = type(problem).__name__
+        answer: dict[str, Any] = {"error": {"kind": kind, "message": str(problem)}}
+        click.echo(json.dumps(answer))
+    if os.environ.get("KITLINE_DEBUG"):
+        import traceback
+
+        traceback.print_exception(problem)
+
+
+def _explain(problem: OSError) -> KitlineError:
+    """Give an operating system's error the name of the file that it is about."""
+    about = f"{problem.filename!r}: " if problem.filename else ""
+    error = KitlineError(f"{about}{problem.strerror or problem}")
+    error.__cause__ = problem
+    return error
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,181 @@
+"""What several verbs share: options, settings and how results are printed."""
+
+from __future__ import annotations
+
+import functools
+import json
+import sys
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from kitline.operations.results import KitResult
+    from kitline.operations.settings import Settings
+    from kitline.plugin.manager import Plugins
+    from kitline.store.progress import Progress
+
+F = TypeVar("F", bound="Callable[..., Any]")
+
+json_option = click.option(
+    "--json", "as_json", is_flag=True, help="Print one JSON object instead of words."
+)
+no_move_option = click.option(
+    "--no-move", is_flag=True, help="Refuse to move a tag that points elsewhere."
+)
+referrers_options = (
+    click.option(
+        "--no-referrers", is_flag=True, help="Leave signatures, attestations and the like behind."
+    ),
+    click.option(
+        "--with-history",
+        is_flag=True,
+        help="Take derived edges and promotion records along, which otherwise stay.",
+    ),
+)
+connection_options = (
+    click.option("--plain-http", is_flag=True, help="Speak plain HTTP to the registries named."),
+    click.option("--insecure", is_flag=True, help="Do not check the registry's certificate."),
+    click.option(
+        "--ca-file",
+        type=click.Path(exists=True, dir_okay=False),
+        help="PEM file of additional certificate authorities.",
+    ),
+)
+progress_option = click.option(
+    "--quiet", "-q", is_flag=True, help="No progress and no words, only the result."
+)
+
+
+def with_options(*options: Callable[[F], F]) -> Callable[[F], F]:
+    """Apply several options to a command, in the order given."""
+
+    def apply(function: F) -> F:
+        return functools.reduce(lambda found, option: option(found), reversed(options), function)
+
+    return apply
+
+
+def load_settings(
+    *names: str | None,
+    plain_http: bool = False,
+    insecure: bool = False,
+    ca_file: str | None = None,
+    **options: object,
+) -> Settings:
+    """Collect the settings; `--plain-http` and `--insecure` hold for the registries in `names`."""
+    from dataclasses import replace
+
+    from kitline.operations.settings import Settings
+
+    settings = Settings.load(options={**options, "ca_file": ca_file})
+    hosts = _registries(names, settings)
+    if plain_http:
+        settings = replace(settings, plain_http=(*settings.plain_http, *hosts))
+    if insecure:
+        settings = replace(settings, insecure=(*settings.insecure, *hosts))
+    return settings
+
+
+def load_plugins(settings: Settings) -> Plugins:
+    """Load the installed plugins and say on stderr which ones failed."""
+    from kitline.plugin.manager import Plugins
+
+    plugins = Plugins.load(disabled=settings.disable_plugins)
+    for status in plugins.list():
+        if status.state == "failed":
+            warn(f"plugin {status.name!r} was not loaded: {status.problem}")
+    return plugins
+
+
+@contextmanager
+def progress_shown(*, quiet: bool) -> Iterator[Progress]:
+    """Show progress bars where stderr is a terminal, and nowhere else."""
+    from kitline.store.progress import SILENT
+
+    if quiet or not sys.stderr.isatty():
+        yield SILENT
+        return
+    from kitline.cli.progress import Bars
+
+    with Bars() as bars:
+        yield bars
+
+
+def say(text: str) -> None:
+    """Print words for people, on stderr."""
+    click.echo(text, err=True)
+
+
+def warn(text: str) -> None:
+    """Print a warning, on stderr."""
+    say(f"{click.style('warning', fg='yellow')}: {text}")
+
+
+def print_json(value: object) -> None:
+    """Print one JSON object on stdout."""
+    click.echo(json.dumps(value, indent=2, ensure_ascii=False))
+
+
+def print_kit(result: KitResult, verb: str, *, as_json: bool, quiet: bool = False) -> None:
+    """Print a kit: words on stderr, the pinned reference as the last line of stdout."""
+    for warning in result.warnings:
+        warn(warning)
+    for each in result.write_backs:
+        if each.warning:
+            warn(f"{each.plugin} was not told: {each.warning}")
+        elif not quiet:
+            say(f"told {each.plugin}: {each.target}")
+    if as_json:
+        print_json(result.to_json())
+        return
+    if not quiet:
+        say(f"{verb} {summary(result)}")
+    if result.previous is not None:
+        say(f"tag {result.tag!r} moved here from {result.previous}")
+    click.echo(str(result.reference))
+
+
+def summary(result: KitResult) -> str:
+    """Say what was moved and what was there before."""
+    parts = []
+    if result.moved_blobs:
+        parts.append(f"{result.moved_blobs} new, {human_size(result.moved_bytes)}")
+    if result.existing_blobs:
+        parts.append(f"{result.existing_blobs} there already")
+    if result.referrers:
+        parts.append(f"{result.referrers} referrers")
+    return f"({'; '.join(parts) or 'nothing to move'})"
+
+
+def printable(text: str) -> str:
+    """Return text from outside without characters that could steer a terminal."""
+    return "".join(each if each.isprintable() else f"\\x{ord(each):02x}" for each in text)
+
+
+def human_size(size: int) -> str:
+    """Return a size as people read it: `1.5 MiB`."""
+    number = float(size)
+    for unit in ("B", "KiB", "MiB", "GiB"):
+        if number < 1024:
+            return f"{number:.0f} {unit}" if unit == "B" else f"{number:.1f} {unit}"
+        number /= 1024
+    return f"{number:.1f} TiB"
+
+
+def _registries(names: tuple[str | None, ...], settings: Settings) -> tuple[str, ...]:
+    from kitline.errors import InvalidReference
+    from kitline.oci.reference import Reference
+
+    found = []
+    for name in (*names, settings.registry):
+        try:
+            reference = Reference.parse(name if name and "/" in name else f"{name}/x")
+        except InvalidReference:
+            continue  # the verb itself will say what is wrong with it
+        if reference.registry:
+            found.append(reference.registry)
+    return tuple(found)

@@ -1,0 +1,48 @@
+"""kitline plugins: what is installed, and what failed to load."""
+
+from __future__ import annotations
+
+import click
+
+from kitline.cli import options
+
+
+@click.command(
+    "plugins",
+    short_help="What is installed, what it reads and writes, what failed to load.",
+    epilog="Example: kitline plugins --json",
+)
+@options.json_option
+def command(as_json: bool) -> None:
+    """List plugins with their importers and exporters."""
+    from kitline.plugin.manager import Plugins
+
+    settings = options.load_settings()
+    found = Plugins.load(disabled=settings.disable_plugins).list()
+    if as_json:
+        rows = [
+            {
+                "name": each.name,
+                "distribution": each.distribution,
+                "version": each.version,
+                "state": each.state,
+                "problem": each.problem,
+                "importers": {i.name: list(i.schemes) for i in each.importers},
+                "exporters": [e.name for e in each.exporters],
+                "hooks": list(each.hooks),
+            }
+            for each in found
+        ]
+        options.print_json({"plugins": rows})
+        return
+    if not found:
+        options.say("no plugin is installed; try 'pip install kitline-mlflow'")
+    for each in found:
+        click.echo(f"{each.name} ({each.distribution} {each.version}): {each.state}")
+        for importer in each.importers:
+            schemes = ", ".join(f"{scheme}:" for scheme in importer.schemes)
+            click.echo(f"  imports {schemes} {importer.summary}")
+        for exporter in each.exporters:
+            click.echo(f"  exports {exporter.name}: {exporter.summary}")
+        if each.problem:
+            click.echo(f"  {each.problem}")

@@ -1,0 +1,88 @@
+"""Export: a ModelKit becomes a tool's object, through a plugin's exporter."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from kitline.kit.load import load_kit
+from kitline.operations.stores import Stores, read_reference
+from kitline.store.progress import SILENT
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from kitline.oci.digest import Digest
+    from kitline.oci.reference import LayoutReference, PinnedReference
+    from kitline.operations.settings import Settings
+    from kitline.operations.stores import AnyReference
+    from kitline.plugin.manager import Plugins
+    from kitline.store.progress import Progress
+
+
+@dataclass(frozen=True, kw_only=True)
+class Exported:
+    """What an exporter made of a kit; `str()` of it is the kit's pinned reference."""
+
+    reference: PinnedReference | LayoutReference
+    digest: Digest
+    target: str
+    existed: bool
+    warnings: tuple[str, ...]
+
+    def __str__(self) -> str:
+        return str(self.reference)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the result as `--json` prints it."""
+        return {
+            "reference": str(self.reference),
+            "digest": str(self.digest),
+            "target": self.target,
+            "existed": self.existed,
+            "warnings": list(self.warnings),
+        }
+
+
+def export(
+    source: str | AnyReference,
+    target: str,
+    *,
+    settings: Settings,
+    plugins: Plugins,
+    options: Mapping[str, str] | None = None,
+    progress: Progress = SILENT,
+) -> Exported:
+    """Export a kit to `target`, an exporter's name with `:` and a place if it takes one.
+
+    Raises:
+        PluginError: if no installed plugin has such an exporter.
+    """
+    from kitline.plugin.records import ExportContext, Kit
+
+    name, _, place = target.partition(":")
+    exporter = plugins.exporter(name)
+    with Stores(settings) as stores:
+        found = stores.find(read_reference(source))
+        kit = load_kit(found.store, found.manifest, name=str(found.asked))
+        context = ExportContext(
+            progress=progress, open_store=lambda text: stores.open(read_reference(text))
+        )
+        result = exporter.export(
+            Kit(
+                reference=found.reference,
+                manifest=kit.manifest,
+                kitfile=kit.kitfile,
+                store=found.store,
+            ),
+            place,
+            options or {},
+            context,
+        )
+        return Exported(
+            reference=found.reference,
+            digest=kit.manifest.digest,
+            target=result.target,
+            existed=result.existed,
+            warnings=tuple(result.warnings),
+        )

@@ -1,0 +1,62 @@
+"""Import: a tool's object becomes a ModelKit, through a plugin's importer."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from kitline.kit.pack import PackOptions
+from kitline.operations.pack import need_target, pack_tree
+from kitline.operations.stores import Stores, read_reference
+from kitline.store.progress import SILENT
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from kitline.operations.results import KitResult
+    from kitline.operations.settings import Settings
+    from kitline.operations.stores import AnyReference
+    from kitline.plugin.manager import Plugins
+    from kitline.store.progress import Progress
+
+
+def import_(
+    source: str,
+    to: str | AnyReference,
+    *,
+    settings: Settings,
+    plugins: Plugins,
+    options: Mapping[str, str] | None = None,
+    move: bool = True,
+    rehash: bool = False,
+    progress: Progress = SILENT,
+) -> KitResult:
+    """Import what `source` names, such as `mlflow://runs/ID`, as the ModelKit `to`.
+
+    Raises:
+        PluginError: if no installed plugin reads such sources; the message names what to install.
+        SourceError: if the source is missing or not ready.
+    """
+    from kitline.plugin.records import ImportContext
+
+    reference = need_target(read_reference(to))
+    importer = plugins.importer_for(source)
+    with Stores(settings) as stores:
+        context = ImportContext(
+            progress=progress, open_store=lambda text: stores.open(read_reference(text))
+        )
+        collected = importer.collect(source, options or {}, context)
+        return pack_tree(
+            collected.tree,
+            reference,
+            settings=settings,
+            options=PackOptions(
+                annotations=collected.manifest_annotations(), created=collected.created
+            ),
+            origin=collected.origin,
+            parents=collected.parents,
+            warnings=collected.warnings,
+            move=move,
+            rehash=rehash,
+            plugins=plugins,
+            progress=progress,
+        )

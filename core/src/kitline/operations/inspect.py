@@ -1,0 +1,91 @@
+"""Inspect: everything that a kit says of itself and that others say of it."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from kitline.kit.kit_config import to_json as kitfile_json
+from kitline.kit.load import load_kit
+from kitline.oci import media_types
+from kitline.operations.stores import Stores, read_reference
+
+if TYPE_CHECKING:
+    from kitline.kit.load import LoadedKit
+    from kitline.oci.descriptor import Descriptor
+    from kitline.oci.digest import Digest
+    from kitline.oci.reference import LayoutReference, PinnedReference
+    from kitline.operations.settings import Settings
+    from kitline.operations.stores import AnyReference
+
+
+@dataclass(frozen=True, kw_only=True)
+class Inspection:
+    """A kit laid open; `str()` of it is the pinned reference."""
+
+    reference: PinnedReference | LayoutReference
+    digest: Digest
+    kit: LoadedKit
+    referrers: tuple[Descriptor, ...]
+
+    def __str__(self) -> str:
+        return str(self.reference)
+
+    @property
+    def parents(self) -> list[dict[str, str]]:
+        """The kits that this one was made from: digest and role."""
+        return read_parents(self.kit.manifest.annotations.get(media_types.PARENTS, ""))
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the result as `--json` prints it; `manifest` is the exact document."""
+        return {
+            "reference": str(self.reference),
+            "digest": str(self.digest),
+            "manifest": json.loads(self.kit.manifest.raw),
+            "kitfile": kitfile_json(self.kit.kitfile),
+            "layers": [
+                {
+                    "path": part.clean_path,
+                    "type": part.drawer,
+                    "name": part.name,
+                    "digest": str(layer.digest),
+                    "size": layer.size,
+                    "mediaType": layer.media_type,
+                }
+                for part, layer in self.kit.layers
+            ],
+            "parents": self.parents,
+            "referrers": [each.to_json() for each in self.referrers],
+        }
+
+
+def inspect(
+    source: str | AnyReference, *, settings: Settings, referrers: bool = True
+) -> Inspection:
+    """Lay a kit open without reading its layers."""
+    with Stores(settings) as stores:
+        found = stores.find(read_reference(source))
+        kit = load_kit(found.store, found.manifest, name=str(found.asked))
+        listed = found.store.list_referrers(kit.manifest.digest) if referrers else ()
+        return Inspection(
+            reference=found.store.pin(kit.manifest.digest)
+            if kit.manifest.digest != found.manifest.digest
+            else found.reference,
+            digest=kit.manifest.digest,
+            kit=kit,
+            referrers=tuple(listed),
+        )
+
+
+def read_parents(text: str) -> list[dict[str, str]]:
+    """Read the parents annotation; what is malformed counts as absent."""
+    try:
+        found = json.loads(text) if text else []
+    except ValueError:
+        return []
+    return [
+        {"digest": str(each["digest"]), "role": str(each.get("role", ""))}
+        for each in found
+        if isinstance(each, dict) and "digest" in each
+    ]

@@ -1,0 +1,98 @@
+"""Landing: a manifest that is in a store gets its names, and its tool is told.
+
+Steps: keep tag (so that clean-up cannot take it), the tag that was asked for, hooks.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from kitline.errors import RegistryError, TagConflict, WriteBackFailed
+from kitline.oci.reference import Reference
+
+if TYPE_CHECKING:
+    from kitline.oci.digest import Digest
+    from kitline.oci.manifest import ImageManifest, Manifest
+    from kitline.operations.settings import Settings
+    from kitline.operations.stores import AnyReference
+    from kitline.plugin.manager import Plugins
+    from kitline.plugin.receipt import Receipt
+    from kitline.plugin.records import Origin, WriteBack
+    from kitline.store.interface import Store
+
+
+@dataclass(frozen=True, kw_only=True)
+class Landed:
+    """What naming a kit did."""
+
+    previous: Digest | None
+    warnings: tuple[str, ...]
+
+
+def is_registry(reference: AnyReference) -> bool:
+    """Tell whether a reference names a registry."""
+    return isinstance(reference, Reference) and not reference.is_bare
+
+
+def keep_tag(digest: Digest) -> str:
+    """Return the name of the tag that a kit keeps for itself in a registry."""
+    return f"kit-{digest.hex[:32]}"
+
+
+def land(
+    store: Store,
+    reference: AnyReference,
+    manifest: Manifest,
+    settings: Settings,
+    *,
+    may_move: bool = True,
+) -> Landed:
+    """Give a manifest its keep tag and the tag that `reference` names.
+
+    Raises:
+        TagConflict: if the tag may not move; the kit itself is there and can be pinned.
+    """
+    warnings = []
+    if settings.keep_tag and is_registry(reference):
+        try:
+            store.set_tag(keep_tag(manifest.digest), manifest, may_move=False)
+        except (TagConflict, RegistryError) as cause:
+            warnings.append(f"the kit has no keep tag, clean-up may remove it: {cause}")
+    previous = None
+    if reference.tag is not None:
+        previous = store.set_tag(reference.tag, manifest, may_move=may_move)
+    if previous == manifest.digest:
+        previous = None
+    return Landed(previous=previous, warnings=tuple(warnings))
+
+
+def tell_tools(
+    plugins: Plugins,
+    store: Store,
+    manifest: ImageManifest,
+    settings: Settings,
+    *,
+    tag: str | None,
+    origin: Origin | None,
+    receipt: Receipt | None,
+) -> tuple[WriteBack, ...]:
+    """Call the `kitline_pushed` hooks.
+
+    Raises:
+        WriteBackFailed: if one failed and the setting `write_back` is `require`; the push stands.
+    """
+    from kitline.plugin.records import PushedEvent
+
+    if settings.write_back == "off":
+        return ()
+    pinned = store.pin(manifest.digest)
+    event = PushedEvent(
+        reference=pinned, manifest=manifest, tag=tag, origin=origin, receipt=receipt
+    )
+    results = tuple(plugins.pushed(event))
+    failed = [each for each in results if not each.ok]
+    if failed and settings.write_back == "require":
+        reasons = "; ".join(f"{each.plugin}: {each.warning}" for each in failed)
+        raise WriteBackFailed(f"pushed {pinned}, but not written back: {reasons}")
+    return results

@@ -1,0 +1,47 @@
+"""Origins: where a kit in the local store came from, kept until it is pushed.
+
+They lie beside the store and never in a kit: the same content has the same digest wherever it lay.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from typing import TYPE_CHECKING
+
+from kitline.plugin.records import Origin
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from kitline.oci.digest import Digest
+    from kitline.operations.settings import Settings
+
+
+def remember_origin(settings: Settings, digest: Digest, origin: Origin) -> None:
+    """Note where a kit came from."""
+    path = _path(settings, digest)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    text = json.dumps(
+        {"importer": origin.importer, "source": origin.source, "server": origin.server}
+    )
+    temporary = path.with_name(f"{path.name}.{os.getpid()}")
+    temporary.write_text(text)
+    temporary.replace(path)
+
+
+def find_origin(settings: Settings, digest: Digest) -> Origin | None:
+    """Return where a kit came from, if that is known here."""
+    try:
+        found = json.loads(_path(settings, digest).read_text())
+        return Origin(
+            importer=str(found["importer"]),
+            source=str(found["source"]),
+            server=found.get("server"),
+        )
+    except (OSError, ValueError, KeyError, TypeError):
+        return None  # nobody noted it, or the note is unusable: the push goes on without
+
+
+def _path(settings: Settings, digest: Digest) -> Path:
+    return settings.home / "origins" / f"{digest.hex}.json"

@@ -1,0 +1,228 @@
+"""Pack: a folder becomes a ModelKit in the local store, a layout or straight in a registry."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from kitline.errors import SourceError, UsageError
+from kitline.kit.pack import PackOptions
+from kitline.operations.landing import is_registry, land, tell_tools
+from kitline.operations.receipts import make_receipt
+from kitline.operations.results import KitResult
+from kitline.operations.stores import Stores, read_reference
+from kitline.store.progress import SILENT
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from kitline.kit.kitfile import Kitfile
+    from kitline.kit.pack import Packed
+    from kitline.kit.tree import KitTree
+    from kitline.oci.digest import Digest
+    from kitline.oci.manifest import ImageManifest
+    from kitline.operations.settings import Settings
+    from kitline.operations.stores import AnyReference
+    from kitline.plugin.manager import Plugins
+    from kitline.plugin.records import Origin, Parent, WriteBack
+    from kitline.store.interface import Store
+    from kitline.store.progress import Progress
+
+KITFILE_NAMES = ("Kitfile", "kitfile", ".kitfile")
+RECIPE = "folder/1"
+"""Rises when kitline makes other bytes of an unchanged folder."""
+
+
+def pack(
+    folder: str | Path,
+    to: str | AnyReference,
+    *,
+    settings: Settings,
+    kitfile: str | Path | bytes | None = None,
+    symlinks: str = "follow",
+    keep_modes: bool = False,
+    layer_format: str = "tar",
+    keep_mtime: bool = False,
+    annotations: Mapping[str, str] | None = None,
+    recipe: bool = True,
+    move: bool = True,
+    rehash: bool = False,
+    plugins: Plugins | None = None,
+    progress: Progress = SILENT,
+) -> KitResult:
+    """Pack a folder into a ModelKit and name it `to`.
+
+    Without a Kitfile one is derived from the files alone. The digest is the same for the same
+    files, whoever packs them, where and when.
+
+    Raises:
+        SourceError: if the folder cannot be a kit.
+        KitfileError: if the Kitfile has problems; all of them are listed.
+    """
+    from kitline.kit.folder import FolderTree
+
+    reference = need_target(read_reference(to))
+    root = Path(folder)
+    if not root.is_dir():
+        kind = "is not a folder" if root.exists() else "is not there"
+        raise SourceError(f"cannot pack {str(folder)!r}: it {kind}")
+    found, warnings = _read_kitfile(root, kitfile)
+    tree = FolderTree(
+        root,
+        found,
+        symlinks="skip" if symlinks == "skip" else "follow",
+        modes="keep" if keep_modes else "normalise",
+    )
+    labels = dict(annotations or {})
+    if recipe:
+        from kitline.oci.media_types import RECIPE as KEY
+
+        labels.setdefault(KEY, RECIPE)
+    options = PackOptions(
+        annotations=labels,
+        created=_created(settings),
+        layer_format=layer_format,
+        keep_mtime=keep_mtime,
+    )
+    return pack_tree(
+        tree,
+        reference,
+        settings=settings,
+        options=options,
+        warnings=warnings,
+        move=move,
+        rehash=rehash,
+        plugins=plugins,
+        progress=progress,
+    )
+
+
+def pack_tree(
+    tree: KitTree,
+    reference: AnyReference,
+    *,
+    settings: Settings,
+    options: PackOptions,
+    origin: Origin | None = None,
+    parents: Sequence[Parent] = (),
+    warnings: Sequence[str] = (),
+    move: bool = True,
+    rehash: bool = False,
+    plugins: Plugins | None = None,
+    progress: Progress = SILENT,
+) -> KitResult:
+    """Pack any tree, name the kit, and tell the tool that it came from."""
+    from kitline.kit.memo import SqliteMemo
+    from kitline.kit.pack import pack as pack_into
+    from kitline.operations.origins import remember_origin
+    from kitline.operations.remotes import with_base_kit
+
+    with Stores(settings) as stores:
+        options = with_base_kit(stores, tree.kitfile, options)
+        store = stores.open(reference)
+        memo = SqliteMemo(settings.memo_file, read=not rehash)
+        try:
+            packed = pack_into(
+                tree,
+                store,
+                options=options,
+                memo=memo,
+                previous=_previous(store, reference),
+                concurrency=settings.concurrency,
+                progress=progress,
+            )
+        finally:
+            memo.close()
+        landed = land(store, reference, packed.manifest, settings, may_move=move)
+        receipt = make_receipt(
+            store,
+            packed.manifest,
+            packed.kitfile,
+            tag=reference.tag,
+            origin=origin,
+            parents=parents,
+        )
+        write_backs: tuple[WriteBack, ...] = ()
+        if is_registry(reference) and plugins is not None:
+            write_backs = tell_tools(
+                plugins,
+                store,
+                packed.manifest,
+                settings,
+                tag=reference.tag,
+                origin=origin,
+                receipt=receipt,
+            )
+        elif origin is not None:
+            remember_origin(settings, packed.manifest.digest, origin)
+        said = (*warnings, *landed.warnings)
+        result = _result(store, packed, reference, landed.previous, said)
+        return replace(result, receipt=receipt, write_backs=write_backs)
+
+
+def need_target(reference: AnyReference) -> AnyReference:
+    """Refuse a digest as the name of something that is still to be made."""
+    if reference.digest is not None:
+        raise UsageError(
+            f"{str(reference)!r} names a digest, which is known only afterwards; give a tag"
+        )
+    return reference
+
+
+def _previous(store: Store, reference: AnyReference) -> ImageManifest | None:
+    """Return the kit that the tag points at now: the new one probably shares layers with it."""
+    from kitline.oci.manifest import ImageManifest
+
+    descriptor = store.find_tag(reference.tag) if reference.tag else None
+    found = store.find_manifest(descriptor.digest) if descriptor else None
+    return found if isinstance(found, ImageManifest) else None
+
+
+def _read_kitfile(
+    root: Path, given: str | Path | bytes | None
+) -> tuple[Kitfile | None, tuple[str, ...]]:
+    from kitline.kit.kitfile_yaml import read_kitfile
+
+    if isinstance(given, bytes):
+        found = read_kitfile(given, "standard input")
+        return found.kitfile, found.warnings
+    path = Path(given) if given else _find_kitfile(root)
+    if path is None:
+        return None, ()
+    try:
+        text = path.read_bytes()
+    except OSError as cause:
+        raise SourceError(f"cannot read the Kitfile {str(path)!r}: {cause.strerror}") from cause
+    found = read_kitfile(text, str(path))
+    return found.kitfile, found.warnings
+
+
+def _find_kitfile(root: Path) -> Path | None:
+    return next((root / name for name in KITFILE_NAMES if (root / name).is_file()), None)
+
+
+def _created(settings: Settings) -> datetime | None:
+    epoch = settings.source_date_epoch
+    return None if epoch is None else datetime.fromtimestamp(epoch, UTC)
+
+
+def _result(
+    store: Store,
+    packed: Packed,
+    reference: AnyReference,
+    previous: Digest | None,
+    warnings: Sequence[str],
+) -> KitResult:
+    moved = [layer for layer in packed.layers if not layer.existed]
+    return KitResult(
+        reference=store.pin(packed.manifest.digest),
+        digest=packed.manifest.digest,
+        tag=reference.tag,
+        previous=previous,
+        moved_blobs=len(moved),
+        existing_blobs=len(packed.layers) - len(moved),
+        moved_bytes=sum(layer.descriptor.size for layer in moved),
+        warnings=(*packed.warnings, *warnings),
+    )

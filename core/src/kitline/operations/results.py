@@ -1,0 +1,59 @@
+"""What the verbs return: values with `.digest` and `.reference`, and their JSON."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from kitline.oci.digest import Digest
+    from kitline.oci.reference import LayoutReference, PinnedReference
+    from kitline.plugin.receipt import Receipt
+    from kitline.plugin.records import WriteBack
+
+
+@dataclass(frozen=True, kw_only=True)
+class KitResult:
+    """A kit that was packed, imported, pushed, pulled, copied or tagged.
+
+    `str()` of it is the pinned reference, so it can be passed on as text.
+    """
+
+    reference: PinnedReference | LayoutReference
+    digest: Digest
+    tag: str | None = None
+    previous: Digest | None = None
+    """What the tag pointed at before, if it moved."""
+    moved_bytes: int = 0
+    """Bytes of blobs that were written or sent."""
+    moved_blobs: int = 0
+    existing_blobs: int = 0
+    referrers: int = 0
+    """Signatures, attestations and other referrers that were carried along."""
+    receipt: Receipt | None = None
+    write_backs: tuple[WriteBack, ...] = ()
+    warnings: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        return str(self.reference)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the result as `--json` prints it."""
+        return {
+            "reference": str(self.reference),
+            "digest": str(self.digest),
+            "tag": self.tag,
+            "previous": None if self.previous is None else str(self.previous),
+            "blobs": {
+                "moved": self.moved_blobs,
+                "existing": self.existing_blobs,
+                "bytes": self.moved_bytes,
+            },
+            "referrers": self.referrers,
+            "receipt": None if self.receipt is None else self.receipt.to_json(),
+            "writeBacks": [
+                {"plugin": each.plugin, "target": each.target, "warning": each.warning}
+                for each in self.write_backs
+            ],
+            "warnings": list(self.warnings),
+        }

@@ -1,0 +1,201 @@
+"""Push, pull and copy: the same copy with other ends."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from kitline.errors import NotFound, UsageError
+from kitline.oci.manifest import ImageManifest
+from kitline.oci.reference import Reference
+from kitline.operations.landing import is_registry, land, tell_tools
+from kitline.operations.results import KitResult
+from kitline.operations.stores import Stores, find_manifest, read_reference
+from kitline.store.progress import SILENT
+
+if TYPE_CHECKING:
+    from kitline.oci.manifest import Manifest
+    from kitline.operations.settings import Settings
+    from kitline.operations.stores import AnyReference
+    from kitline.plugin.manager import Plugins
+    from kitline.plugin.records import WriteBack
+    from kitline.store.interface import Store
+    from kitline.store.progress import Progress
+
+
+def push(
+    source: str | AnyReference,
+    to: str | AnyReference | None = None,
+    *,
+    settings: Settings,
+    plugins: Plugins | None = None,
+    move: bool = True,
+    referrers: bool = True,
+    with_history: bool = False,
+    progress: Progress = SILENT,
+) -> KitResult:
+    """Push a kit of the local store to a registry.
+
+    Without `to`, a bare name goes below the setting `registry`, and a name with a registry in
+    front goes there.
+    """
+    asked = read_reference(source)
+    target = read_reference(to) if to else _remote_of(asked, settings)
+    with Stores(settings) as stores:
+        local = (
+            stores.open_local(asked.name) if isinstance(asked, Reference) else stores.open(asked)
+        )
+        try:
+            manifest = find_manifest(local, asked)
+        except NotFound as cause:
+            raise type(cause)(f"nothing to push: {cause}") from cause
+        return _transfer(
+            local,
+            manifest,
+            stores.open(target),
+            _with_tag(target, asked),
+            settings=settings,
+            plugins=plugins,
+            move=move,
+            referrers=referrers,
+            with_history=with_history,
+            progress=progress,
+        )
+
+
+def pull(
+    source: str | AnyReference,
+    name: str | None = None,
+    *,
+    settings: Settings,
+    move: bool = True,
+    referrers: bool = True,
+    with_history: bool = False,
+    progress: Progress = SILENT,
+) -> KitResult:
+    """Pull a kit from a registry into the local store, under `name` or the name that was asked."""
+    asked = read_reference(source)
+    remote = _remote_of(asked, settings)
+    local_name = read_reference(name) if name else asked
+    if not isinstance(local_name, Reference) or (local_name.digest and name):
+        raise UsageError(f"{name!r} is not a name of the local store; write 'name[:tag]'")
+    with Stores(settings) as stores:
+        origin = stores.open(remote)
+        manifest = find_manifest(origin, remote)
+        return _transfer(
+            origin,
+            manifest,
+            stores.open_local(local_name.name),
+            _with_tag(local_name, asked),
+            settings=settings,
+            plugins=None,
+            move=move,
+            referrers=referrers,
+            with_history=with_history,
+            progress=progress,
+            is_local=True,
+        )
+
+
+def copy(
+    source: str | AnyReference,
+    to: str | AnyReference,
+    *,
+    settings: Settings,
+    plugins: Plugins | None = None,
+    move: bool = True,
+    referrers: bool = True,
+    with_history: bool = False,
+    progress: Progress = SILENT,
+) -> KitResult:
+    """Copy a kit between any two of: registry, local store, `oci:` folder, `oci-archive:` file."""
+    asked, target = read_reference(source), read_reference(to)
+    with Stores(settings) as stores:
+        found = stores.find(asked)
+        return _transfer(
+            found.store,
+            found.manifest,
+            stores.open(target),
+            _with_tag(target, asked),
+            settings=settings,
+            plugins=plugins,
+            move=move,
+            referrers=referrers,
+            with_history=with_history,
+            progress=progress,
+        )
+
+
+def _transfer(
+    source: Store,
+    manifest: Manifest,
+    target: Store,
+    reference: AnyReference,
+    *,
+    settings: Settings,
+    plugins: Plugins | None,
+    move: bool,
+    referrers: bool,
+    with_history: bool,
+    progress: Progress,
+    is_local: bool = False,
+) -> KitResult:
+    from kitline.operations.origins import find_origin
+    from kitline.store.copy import copy_kit
+
+    if reference.digest is not None and reference.digest != manifest.digest:
+        raise UsageError(
+            f"{str(reference)!r} names another digest than the source, {manifest.digest}"
+        )
+    copied = copy_kit(
+        source,
+        target,
+        manifest,
+        referrers=referrers,
+        with_history=with_history,
+        concurrency=settings.concurrency,
+        progress=progress,
+    )
+    place = reference if not is_local else Reference(repository="local", tag=reference.tag)
+    landed = land(target, place, manifest, settings, may_move=move)
+    write_backs: tuple[WriteBack, ...] = ()
+    if plugins is not None and is_registry(reference) and isinstance(manifest, ImageManifest):
+        write_backs = tell_tools(
+            plugins,
+            target,
+            manifest,
+            settings,
+            tag=reference.tag,
+            origin=find_origin(settings, manifest.digest),
+            receipt=None,
+        )
+    return KitResult(
+        reference=target.pin(manifest.digest),
+        digest=manifest.digest,
+        tag=reference.tag,
+        previous=landed.previous,
+        moved_bytes=copied.copied_bytes,
+        moved_blobs=copied.copied,
+        existing_blobs=copied.skipped + copied.mounted,
+        referrers=copied.referrers,
+        write_backs=write_backs,
+        warnings=(*copied.warnings, *landed.warnings),
+    )
+
+
+def _remote_of(reference: AnyReference, settings: Settings) -> AnyReference:
+    """Return where a name lies remotely."""
+    if not isinstance(reference, Reference) or not reference.is_bare:
+        return reference
+    if settings.registry is None:
+        raise UsageError(
+            f"{str(reference)!r} names no registry; write 'registry/{reference}'"
+            " or set KITLINE_REGISTRY"
+        )
+    return Reference.parse(f"{settings.registry}/{reference}")
+
+
+def _with_tag(target: AnyReference, source: AnyReference) -> AnyReference:
+    """Give the target the source's tag where neither a tag nor a digest was named."""
+    if target.tag is None and target.digest is None:
+        return target.with_tag(source.tag)
+    return target
