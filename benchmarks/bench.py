@@ -1,0 +1,137 @@
+"""One round: every program does the same work in turn against a fresh registry in memory."""
+
+from __future__ import annotations
+
+import contextlib
+import http.client
+import shutil
+import sys
+import tempfile
+from collections import defaultdict
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from harness.programs import clean_environment, need_program
+from harness.registries import Registry, serve
+from machine import sync
+from measure import Measured, measure
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from data import Large
+
+HERE = Path(__file__).parent
+
+
+@dataclass(frozen=True, kw_only=True)
+class Bench:
+    """Where everything lies, and what was measured so far, by name."""
+
+    work: Path
+    memory: Path
+    """A folder in memory, for the registry's storage."""
+
+    seconds: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
+    resident: dict[str, int] = field(default_factory=lambda: defaultdict(int))
+    written: dict[str, int] = field(default_factory=lambda: defaultdict(int))
+
+    def large_round(self, large: Large, *, with_oras: bool) -> None:
+        """One big file: curl, kitline, kit and oras-py, up and down."""
+        with self.registry() as registry:
+            location = start_upload(registry.host, "bench/curl", large.digest)
+            self.timed(
+                "large curl put", "curl", "-sS", "--fail", "-X", "PUT", "-T", large.file,
+                "-H", "Content-Type: application/octet-stream", location,
+            )  # fmt: skip
+            blob = f"http://{registry.host}/v2/bench/curl/blobs/{large.digest}"
+            self.timed("large curl get", "curl", "-sS", "--fail", "-o", "/dev/null", blob)
+        if with_oras:
+            with self.registry() as registry, self.target() as target:
+                script: list[str | Path] = [sys.executable, HERE / "oras_transfer.py"]
+                reference = registry.reference("bench/oras:v1")
+                self.timed("large oras-py push", *script, "push", reference, large.file)
+                self.timed("large oras-py pull", *script, "pull", reference, target)
+        self.kit_round("large", large.folder)
+
+    def kit_round(self, name: str, folder: Path) -> None:
+        """Pack, push and unpack a folder with kitline and with kit."""
+        kitline = Path(sys.executable).with_name("kitline")
+        with self.registry() as registry:
+            reference = registry.reference("bench/kitline:v1")
+            self.timed(f"{name} kitline pack to registry", kitline, "pack", folder, "-t", reference)
+            self.timed(
+                f"{name} kitline pack to registry again", kitline, "pack", folder, "-t", reference
+            )
+            with self.target() as target:
+                self.timed(
+                    f"{name} kitline unpack from registry",
+                    kitline, "unpack", reference, "-d", target / "out",
+                )  # fmt: skip
+                self.synced(f"{name} kitline unpack from registry", target)
+        kit, quiet = need_program("kit"), ("--progress", "none")
+        with self.registry() as registry:
+            reference = registry.reference("bench/kit:v1")
+            self.timed(f"{name} kit pack", kit, "pack", folder, "-t", reference, *quiet)
+            self.timed(f"{name} kit push", kit, "push", reference, "--plain-http", *quiet)
+            shutil.rmtree(self.work / "home")
+            with self.target() as target:
+                # Only without a local copy does kit read from the registry.
+                self.timed(
+                    f"{name} kit unpack from registry",
+                    kit, "unpack", reference, "-d", target / "out", "--plain-http", *quiet,
+                )  # fmt: skip
+                self.synced(f"{name} kit unpack from registry", target)
+            with self.target() as target:
+                self.timed(f"{name} kit pull", kit, "pull", reference, "--plain-http", *quiet)
+                self.timed(
+                    f"{name} kit unpack from store",
+                    kit, "unpack", reference, "-d", target / "out", *quiet,
+                )  # fmt: skip
+                self.synced(f"{name} kit unpack from store", target)
+            shutil.rmtree(self.work / "home")
+
+    def timed(self, name: str, *arguments: str | Path) -> Measured:
+        """Run a program, with everything that was written before already on disk."""
+        home = self.work / "home"
+        home.mkdir(exist_ok=True)
+        sync(self.work)
+        found = measure(
+            arguments,
+            clean_environment(
+                home, KITOPS_HOME=str(home / "kit"), KITLINE_HOME=str(home / "kitline")
+            ),
+        )
+        self.seconds[name].append(found.seconds)
+        self.resident[name] = max(self.resident[name], found.resident)
+        self.written[name] = max(self.written[name], found.written)
+        print(f"  {name:<40} {found.seconds:8.3f} s", file=sys.stderr)
+        return found
+
+    def synced(self, name: str, folder: Path) -> None:
+        """Add what `sync -f` takes after a run, as a figure of its own."""
+        self.seconds[f"{name} + sync"].append(self.seconds[name][-1] + sync(folder))
+
+    @contextlib.contextmanager
+    def registry(self) -> Iterator[Registry]:
+        """A fresh distribution 3 with its storage in memory: none finds what another left."""
+        with tempfile.TemporaryDirectory(dir=self.memory, prefix="kitline-bench-") as folder:
+            with serve("distribution", Path(folder)) as registry:
+                yield registry
+            shutil.rmtree(self.work / "home", ignore_errors=True)
+
+    @contextlib.contextmanager
+    def target(self) -> Iterator[Path]:
+        """An empty folder on disk."""
+        with tempfile.TemporaryDirectory(dir=self.work) as folder:
+            yield Path(folder)
+
+
+def start_upload(host: str, repository: str, digest: str) -> str:
+    """Open an upload session; return the address that takes the blob in one PUT."""
+    connection = http.client.HTTPConnection(host)
+    connection.request("POST", f"/v2/{repository}/blobs/uploads/")
+    location = connection.getresponse().headers["Location"]
+    connection.close()
+    return f"{location}{'&' if '?' in location else '?'}digest={digest}"
