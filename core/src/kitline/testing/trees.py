@@ -39,13 +39,14 @@ class Folder:
 def write_tree(root: Path, tree: Tree) -> Path:
     """Write a tree below `root`, whatever the umask; return `root`.
 
-    The keys are paths with `/`; text and bytes are files of mode 0644. Folders that the tree does not name are made with mode 0755.
+    The keys are paths with `/`; text and bytes are files of mode 0644. Folders that the tree does
+    not name are made with mode 0755.
     """
     root.mkdir(parents=True, exist_ok=True)
     modes: dict[Path, int] = {}
     for name, node in tree.items():
         path = root.joinpath(*name.split("/"))
-        for parent in path.relative_to(root).parents:
+        for parent in reversed(path.relative_to(root).parents):
             (root / parent).mkdir(exist_ok=True)
             modes.setdefault(root / parent, 0o755)
         if isinstance(node, Link):
