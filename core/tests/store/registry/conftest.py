@@ -28,7 +28,9 @@ def serve() -> Iterator[Callable[[Script], str]]:
 
             def handle_any(self) -> None:
                 body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-                status, headers, answer = script(self.command, self.path, self.headers, body)
+                status, headers, answer = script(
+                    self.command, self.path, dict(self.headers.items()), body
+                )
                 self.send_response(status)
                 for name, value in headers.items():
                     self.send_header(name, value)

@@ -19,6 +19,7 @@ from kitline.store.registry.credentials import (
 from kitline.store.registry.login import erase_credential, store_credential
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
 HELPER = """#!{python}
@@ -55,7 +56,9 @@ class Machine:
         file.write_text(content if isinstance(content, str) else json.dumps(content))
         return file
 
-    def helper(self, name: str, script: str = HELPER, **secrets: tuple[str, str]) -> Path:
+    def helper(
+        self, name: str, secrets: Mapping[str, tuple[str, str]] = {}, script: str = HELPER
+    ) -> Path:
         program = self.programs / f"docker-credential-{name}"
         program.write_text(script.format(python=sys.executable))
         program.chmod(0o755)
@@ -69,7 +72,9 @@ class Machine:
     def find(self, registry: str = "reg.example", repository: str | None = None) -> str | None:
         """Return `user:secret` as it was found."""
         found = find_credential(registry, repository, environ=self.environ)
-        return found and f"{found.username}:{found.identity_token or found.password}"
+        if found is None:
+            return None
+        return f"{found.username}:{found.identity_token or found.password}"
 
 
 @pytest.fixture
@@ -274,8 +279,8 @@ def test_no_text_made_from_a_credential_shows_its_secret() -> None:
 
 
 def test_a_helper_for_the_host_is_asked_before_the_general_one(machine: Machine) -> None:
-    machine.helper("one", **{"reg.example": ("one", "1")})
-    machine.helper("all", **{"reg.example": ("all", "2"), "other.example": ("<token>", "3")})
+    machine.helper("one", {"reg.example": ("one", "1")})
+    machine.helper("all", {"reg.example": ("all", "2"), "other.example": ("<token>", "3")})
     machine.write(
         ".docker/config.json", {"credHelpers": {"reg.example": "one"}, "credsStore": "all"}
     )
@@ -288,7 +293,7 @@ def test_a_helper_for_the_host_is_asked_before_the_general_one(machine: Machine)
 
 
 def test_helpers_know_docker_hub_by_its_address(machine: Machine) -> None:
-    machine.helper("all", **{"https://index.docker.io/v1/": ("hub", "1")})
+    machine.helper("all", {"https://index.docker.io/v1/": ("hub", "1")})
     machine.write(".docker/config.json", {"credsStore": "all"})
 
     assert machine.find("docker.io") == "hub:1"
@@ -322,7 +327,7 @@ def test_a_missing_helper_is_a_note_for_docker_pulls_without_it_as_well(machine:
 def test_a_broken_helper_is_a_note_without_its_output(
     machine: Machine, script: str, reason: str
 ) -> None:
-    machine.helper("bad", script)
+    machine.helper("bad", script=script)
     machine.write(".docker/config.json", {"credsStore": "bad"})
 
     source = describe_credential("reg.example", environ=machine.environ)[0]
@@ -333,7 +338,7 @@ def test_a_broken_helper_is_a_note_without_its_output(
 
 
 def test_a_helper_that_hangs_is_ended_with_its_children(machine: Machine) -> None:
-    machine.helper("slow", "#!/bin/sh\nsleep 60\n")
+    machine.helper("slow", script="#!/bin/sh\nsleep 60\n")
     helper = CredentialHelper(name="slow", named_in="here", environ=machine.environ, timeout=0.2)
 
     with pytest.raises(InvalidSetting, match=r"gave no answer within 0\.2 s"):
@@ -343,7 +348,7 @@ def test_a_helper_that_hangs_is_ended_with_its_children(machine: Machine) -> Non
 def test_helpers_are_not_run_from_the_working_directory(
     machine: Machine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    machine.helper("here", **{"reg.example": ("evil", "1")})
+    machine.helper("here", {"reg.example": ("evil", "1")})
     machine.write(".docker/config.json", {"credsStore": "here"})
     monkeypatch.chdir(machine.programs)
     machine.environ["PATH"] = ".::/usr/bin"

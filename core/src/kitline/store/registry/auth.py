@@ -187,7 +187,7 @@ class RegistryAuth(TokenAuth):  # type: ignore[misc]  # oras ships no type infor
 
     def _look_up_again(self, refused: AuthenticationFailed | None = None) -> Credential:
         """Return what is found now, if that differs from what was refused."""
-        old = self._credential()
+        old = self._lookup.credential if self._lookup else None
         self._lookup = self._find()
         new = self._lookup.credential
         if new is None or new.shows_same_as(old):
