@@ -18,7 +18,7 @@ Fingerprint = tuple[int | str, ...]
 """What tells a file unchanged without reading it: device, inode, size, mtime_ns, ctime_ns."""
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Entry:
     """One file or folder of a tree.
 
