@@ -183,7 +183,7 @@ def test_an_unknown_tool_gets_a_hint() -> None:
 
 def test_a_failed_plugin_is_the_hint_for_its_schemes(install: InstallPlugin) -> None:
     install("dvc", "kitline-dvc", "raise RuntimeError('too old')\n")
-    with pytest.raises(PluginError, match="no plugin reads 'dvc' .*RuntimeError: too old"):
+    with pytest.raises(PluginError, match=r"no plugin reads 'dvc' .*RuntimeError: too old"):
         Plugins.load().importer_for("dvc:data")
 
 

@@ -1,0 +1,35 @@
+"""The hooks of kitline that this plugin implements; nothing is imported before it is used."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from kitline.plugin import Importer, hookimpl
+
+if TYPE_CHECKING:
+    from kitline.plugin import PushedEvent, WriteBack
+
+
+@hookimpl
+def kitline_importers() -> list[Importer]:
+    """Offer the importer of MLflow's logged models."""
+    from kitline_mlflow.importer import collect
+
+    return [
+        Importer(
+            name="mlflow",
+            schemes=("mlflow", "runs"),
+            summary="the logged model of an MLflow run: mlflow://runs/ID, runs:/ID",
+            collect=collect,
+        )
+    ]
+
+
+@hookimpl
+def kitline_pushed(event: PushedEvent) -> WriteBack | None:
+    """Tag run and logged model with the digest of their kit."""
+    if event.origin is None or event.origin.importer != "mlflow":
+        return None
+    from kitline_mlflow.write_back import write_back
+
+    return write_back(event, event.origin)

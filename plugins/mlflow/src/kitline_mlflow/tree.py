@@ -1,0 +1,151 @@
+"""The files of a logged model as entries of a kit, read where they lie.
+
+Those of a local artifact store are opened in place; those behind a server are fetched one by one
+when their turn comes. Both give the same entries: names and sizes, modes 0644 and 0755.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import stat
+import tempfile
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING
+
+from kitline.errors import SourceError
+from kitline.kit.tree import Entry
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from kitline.kit.kitfile import Kitfile
+    from kitline.kit.tree import Fingerprint
+    from kitline.store.interface import ByteStream
+    from mlflow.store.artifact.artifact_repo import ArtifactRepository
+
+FOLDER = "model"
+"""Where the model's files lie in the kit."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelTree:
+    """A Kitfile and the files of a model; a KitTree."""
+
+    kitfile: Kitfile
+    files: tuple[Entry, ...]
+    warnings: tuple[str, ...] = ()
+
+    def entries(self) -> tuple[Entry, ...]:
+        """Return folders and files, folders before their content, names in byte order."""
+        folders = {
+            str(parent): Entry(path=str(parent), is_folder=True, mode=0o755)
+            for each in self.files
+            for parent in PurePosixPath(each.path).parents
+            if parent.name
+        }
+        return tuple(sorted((*folders.values(), *self.files), key=_walk_order))
+
+
+def find_files(folder: Path) -> tuple[Entry, ...]:
+    """Return the files of a local artifact folder.
+
+    Raises:
+        SourceError: if a link leaves the folder or something is no file.
+    """
+    root = folder.resolve()
+    if not root.is_dir():
+        raise SourceError(f"the model's folder {str(folder)!r} is missing")
+    found = []
+    for parent, folders, files in os.walk(root):
+        folders[:] = [name for name in folders if not _is_left_out(name)]
+        linked = [name for name in folders if Path(parent, name).is_symlink()]
+        if linked:
+            raise SourceError(f"{str(Path(parent, linked[0]))!r} is a link to a folder")
+        found += [_local_file(root, Path(parent, name)) for name in files if not _is_left_out(name)]
+    return tuple(found)
+
+
+def fetch_files(
+    artifacts: ArtifactRepository, listing: Iterable[tuple[str, int | None]]
+) -> tuple[Entry, ...]:
+    """Return the files of a remote artifact folder; each is downloaded when it is first opened."""
+    # the folder goes away with the last entry that refers to it
+    downloads = tempfile.TemporaryDirectory(prefix="kitline-mlflow-", ignore_cleanup_errors=True)
+    return tuple(
+        Entry(
+            path=f"{FOLDER}/{_checked(path)}",
+            size=size,
+            open=partial(_open_remote, artifacts, downloads, path, size),
+        )
+        for path, size in listing
+        if not any(_is_left_out(name) for name in path.split("/"))
+    )
+
+
+def _walk_order(entry: Entry) -> list[bytes]:
+    return [name.encode("utf-8", "surrogateescape") for name in entry.path.split("/")]
+
+
+def _is_left_out(name: str) -> bool:
+    """Tell what MLflow or Python leave in the folder later, and is no part of the model."""
+    # registered_model_meta: written by MLflow up to 3.17 into the store itself on each download
+    return name in ("registered_model_meta", "__pycache__") or name.startswith(
+        ".artifact.uploading."
+    )
+
+
+def _checked(path: str) -> str:
+    parts = path.split("/")
+    if path.startswith("/") or "\\" in path or any(part in ("", ".", "..") for part in parts):
+        raise SourceError(f"the server lists {path!r}, which is no path inside the model")
+    return path
+
+
+def _local_file(root: Path, path: Path) -> Entry:
+    target = path.resolve()
+    if not target.is_relative_to(root):
+        raise SourceError(f"{str(path)!r} is a link that leaves the model's folder")
+    status = target.lstat()
+    if not stat.S_ISREG(status.st_mode):
+        raise SourceError(f"{str(path)!r} is neither a file nor a folder")
+    return Entry(
+        path=f"{FOLDER}/{path.relative_to(root).as_posix()}",
+        size=status.st_size,
+        open=partial(_open_local, target),
+        fingerprint=partial(_fingerprint, target),
+        mtime_ns=status.st_mtime_ns,
+    )
+
+
+def _fingerprint(path: Path) -> Fingerprint:
+    found = path.lstat()
+    return (found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns)
+
+
+def _open_local(path: Path, offset: int) -> ByteStream:
+    stream = io.FileIO(str(path), "rb", opener=_without_links)
+    stream.seek(offset)
+    return stream
+
+
+def _without_links(path: str, flags: int) -> int:
+    return os.open(path, flags | os.O_NOFOLLOW)
+
+
+def _open_remote(
+    artifacts: ArtifactRepository,
+    downloads: tempfile.TemporaryDirectory[str],
+    path: str,
+    size: int | None,
+    offset: int,
+) -> ByteStream:
+    local = Path(downloads.name, path)
+    if not local.is_file():
+        artifacts.download_artifacts(path, downloads.name)  # type: ignore[no-untyped-call] # MLflow
+        if size is not None and (found := local.stat().st_size) != size:
+            local.unlink()
+            raise SourceError(f"the server lists {path!r} with {size} bytes and sent {found}")
+    return _open_local(local, offset)

@@ -1,0 +1,94 @@
+"""Files behind a server give the same kit as files on this disk."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from kitline.errors import SourceError
+from kitline.kit.kitfile import Kitfile, Model
+from kitline.kit.pack import pack
+from kitline.store.memory import MemoryStore
+from kitline_mlflow.server import list_files
+from kitline_mlflow.tree import ModelTree, fetch_files, find_files
+from mlflow.entities import FileInfo
+from mlflow.store.artifact.artifact_repo import ArtifactRepository
+
+if TYPE_CHECKING:
+    from conftest import Tracked
+    from kitline.kit.tree import Entry
+    from kitline.oci.digest import Digest
+
+
+class Remote(ArtifactRepository):
+    """A repository that downloads, as those of servers and object stores do."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__("remote://bucket/model")
+        self.folder = folder
+        self.downloaded: list[str] = []
+        self.cut = 0
+
+    def list_artifacts(self, path: str | None = None) -> list[FileInfo]:
+        asked = self.folder / (path or "")
+        if not asked.is_dir():
+            return []
+        found = [
+            FileInfo(
+                each.relative_to(self.folder).as_posix(),
+                each.is_dir(),
+                None if each.is_dir() else each.stat().st_size,
+            )
+            for each in asked.iterdir()
+        ]
+        return [*found, FileInfo(path, True, None)] if path else found
+
+    def _download_file(self, remote_file_path: str, local_path: str) -> None:
+        self.downloaded.append(remote_file_path)
+        shutil.copy(self.folder / remote_file_path, local_path)
+        with Path(local_path).open("rb+") as file:
+            file.truncate(file.seek(0, 2) - self.cut)
+
+    def log_artifact(self, local_file: str, artifact_path: str | None = None) -> None:
+        raise NotImplementedError
+
+    def log_artifacts(self, local_dir: str, artifact_path: str | None = None) -> None:
+        raise NotImplementedError
+
+
+@pytest.fixture(name="folder")
+def _folder(template: Tracked, tmp_path: Path) -> Path:
+    folder = tmp_path / "model"
+    shutil.copytree(template.model_folder, folder)
+    (folder / "code/inner").mkdir(parents=True)
+    (folder / "code/inner/a.py").write_text("a = 1\n")
+    (folder / "code/a-b").write_text("b")
+    return folder
+
+
+def digest_of(files: tuple[Entry, ...]) -> Digest:
+    tree = ModelTree(kitfile=Kitfile(model=Model(path="model")), files=files)
+    return pack(tree, MemoryStore()).manifest.digest
+
+
+def test_remote_and_local_files_give_one_digest(folder: Path) -> None:
+    remote = Remote(folder)
+    files = fetch_files(remote, list_files(remote))
+    assert remote.downloaded == []
+    assert digest_of(files) == digest_of(find_files(folder))
+    assert len(remote.downloaded) == len(set(remote.downloaded)) == len(files)
+
+
+def test_a_file_that_arrives_shorter_than_listed_is_refused(folder: Path) -> None:
+    remote = Remote(folder)
+    remote.cut = 1
+    with pytest.raises(SourceError, match=r"bytes and sent"):
+        digest_of(fetch_files(remote, list_files(remote)))
+
+
+@pytest.mark.parametrize("path", ["/etc/passwd", "../x", "a/../../x", "a//b", "a\\..\\b"])
+def test_a_listing_that_leaves_the_folder_is_refused(folder: Path, path: str) -> None:
+    with pytest.raises(SourceError, match="is no path inside the model"):
+        fetch_files(Remote(folder), [(path, 1)])

@@ -1,0 +1,68 @@
+"""After a push the run and its model carry the digest, as tags that MLflow can search."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from kitline.oci.manifest import EMPTY_CONFIG, ImageManifest
+from kitline.oci.reference import PinnedReference
+from kitline.plugin import Origin, Plugins, PushedEvent
+from mlflow import MlflowClient
+
+if TYPE_CHECKING:
+    from conftest import Tracked
+
+
+def pushed(tracked: Tracked, *, importer: str = "mlflow") -> PushedEvent:
+    manifest = ImageManifest.build(
+        config=EMPTY_CONFIG,
+        layers=[],
+        annotations={
+            "io.kitline.mlflow.run-id": tracked.run_id,
+            "io.kitline.mlflow.model-id": tracked.model_id,
+        },
+    )
+    return PushedEvent(
+        reference=PinnedReference(
+            registry="reg.example", repository="iris", digest=manifest.digest
+        ),
+        manifest=manifest,
+        tag="v1",
+        origin=Origin(
+            importer=importer, source=f"mlflow://runs/{tracked.run_id}", server=tracked.uri
+        ),
+    )
+
+
+def test_run_and_model_are_found_by_digest_after_a_push(tracked: Tracked) -> None:
+    event = pushed(tracked)
+    (told,) = Plugins.load(disabled=()).pushed(event)
+    assert told.ok
+    assert told.target == (
+        f"run {tracked.run_id} and logged model {tracked.model_id} in MLflow at {tracked.uri}"
+    )
+    client = MlflowClient(tracking_uri=tracked.uri)
+    query = f"tags.`kitline.digest` = '{event.digest}'"
+    (run,) = client.search_runs([tracked.experiment_id], query)
+    (model,) = client.search_logged_models([tracked.experiment_id], query)
+    assert (run.info.run_id, model.model_id) == (tracked.run_id, tracked.model_id)
+    assert run.data.tags["kitline.reference"] == str(event.reference)
+    assert model.tags["kitline.reference"] == str(event.reference)
+
+
+def test_a_deleted_run_is_a_warning_and_the_model_is_tagged_all_the_same(tracked: Tracked) -> None:
+    client = MlflowClient(tracking_uri=tracked.uri)
+    client.delete_run(tracked.run_id)
+    event = pushed(tracked)
+    (told,) = Plugins.load(disabled=()).pushed(event)
+    assert told.warning
+    assert told.warning.startswith(f"run {tracked.run_id} was not tagged: ")
+    assert "logged model" not in told.warning
+    tags = client.get_logged_model(tracked.model_id).tags
+    assert tags["kitline.digest"] == str(event.digest)
+
+
+def test_a_kit_of_another_importer_is_left_alone(tracked: Tracked) -> None:
+    assert Plugins.load(disabled=()).pushed(pushed(tracked, importer="dvc")) == ()
+    tags = MlflowClient(tracked.uri).get_run(tracked.run_id).data.tags
+    assert "kitline.digest" not in tags
