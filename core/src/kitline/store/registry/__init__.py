@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from kitline.store.registry.options import RegistryOptions, RetryPolicy
+    from kitline.store.registry.probe import Probe
     from kitline.store.registry.store import RegistryStore, open_registry
 
-__all__ = ["RegistryOptions", "RegistryStore", "RetryPolicy", "open_registry"]
+__all__ = ["Probe", "RegistryOptions", "RegistryStore", "RetryPolicy", "open_registry"]
 
 _HOMES = {
+    "Probe": "probe",
     "RegistryOptions": "options",
     "RegistryStore": "store",
     "RetryPolicy": "options",

@@ -56,6 +56,8 @@ class RegistryClient(Registry):  # type: ignore[misc]  # oras ships no type info
         self.options = options
         self.registry = registry
         self.repository = _library(registry, repository)
+        self.takes_patches = True
+        """Until the registry shows that it takes a blob only in one PUT."""
         self._timeout = (options.connect_timeout, options.read_timeout)
         furnish(self.session, connections=options.concurrency, timeout=options.read_timeout)
         self.auth = RegistryAuth(
@@ -92,13 +94,15 @@ class RegistryClient(Registry):  # type: ignore[misc]  # oras ships no type info
         limit: int = ANSWER_LIMIT,
         tries: int | None = None,
         patience_for_answer: float = 0.0,
+        anonymous: bool = False,
     ) -> requests.Response:
         """Send a request until it is answered with a status in `expect`.
 
         `what` says what is attempted, for messages: `"push blob sha256:…"`. `body` is bytes, or
         what opens the body anew for each try. With `stream` the answer's body is left unread for
         the caller to close, else at most `limit` bytes of it are read. `tries` replaces the
-        policy's; `patience_for_answer` adds seconds to the usual timeout.
+        policy's; `patience_for_answer` adds seconds to the usual timeout; `anonymous` leaves
+        credentials out and does not answer a challenge.
 
         Raises:
             RegistryUnreachable: no usable answer after all tries.
@@ -108,7 +112,12 @@ class RegistryClient(Registry):  # type: ignore[misc]  # oras ships no type info
         while True:
             try:
                 response = self._exchange(
-                    method, url, scopes, dict(headers or {}), body, patience_for_answer
+                    method,
+                    url,
+                    None if anonymous else scopes,
+                    dict(headers or {}),
+                    body,
+                    patience_for_answer,
                 )
                 if response.status_code in expect:
                     return response if stream else keep(response, limit=limit)
@@ -122,13 +131,16 @@ class RegistryClient(Registry):  # type: ignore[misc]  # oras ships no type info
                 raise faults.unreachable(error, what, str(Origin.of(url))) from error
             if response.status_code in PASSING and patience.wait(retry_after(response)):
                 continue
+            if response.status_code in (401, 403) and Origin.of(response.url) == self.origin:
+                denied = self.auth.refusal(response.status_code, what)
+                raise faults.denial_error(response, denied)
             raise faults.refusal_error(response, what, self.registry)
 
     def _exchange(
         self,
         method: str,
         url: str,
-        scopes: tuple[Scope, ...],
+        scopes: tuple[Scope, ...] | None,
         headers: dict[str, str],
         body: bytes | Callable[[], Body] | None,
         patience: float,
@@ -138,7 +150,8 @@ class RegistryClient(Registry):  # type: ignore[misc]  # oras ships no type info
         for _ in range(_MOST_REDIRECTS + 2):
             response = self._send_once(method, url, scopes, headers, body, patience)
             status = response.status_code
-            if status == 401 and not challenged and Origin.of(url) == self.origin:
+            own = Origin.of(url) == self.origin
+            if status == 401 and scopes is not None and not challenged and own:
                 keep(response, limit=faults.ERROR_LIMIT)
                 challenged = True
                 if not self.auth.answer(response, scopes):
@@ -156,13 +169,15 @@ class RegistryClient(Registry):  # type: ignore[misc]  # oras ships no type info
         self,
         method: str,
         url: str,
-        scopes: tuple[Scope, ...],
+        scopes: tuple[Scope, ...] | None,
         headers: dict[str, str],
         body: bytes | Callable[[], Body] | None,
         patience: float,
     ) -> requests.Response:
         target = Origin.of(url)
-        allowed = self.auth.headers_for(url, scopes) if target == self.origin else {}
+        allowed: dict[str, str] = {}
+        if target == self.origin and scopes is not None:
+            allowed = self.auth.headers_for(url, scopes)
         connect, read = self._timeout
         response: requests.Response = self.session.request(
             method,

@@ -13,8 +13,6 @@ import requests
 from urllib3 import exceptions as urllib3_errors
 
 from kitline.errors import (
-    AccessDenied,
-    AuthenticationFailed,
     KitlineError,
     QuotaExceeded,
     RegistryError,
@@ -22,7 +20,7 @@ from kitline.errors import (
     RepositoryNotFound,
 )
 from kitline.oci.json import decode
-from kitline.store.registry.retry import retry_after
+from kitline.store.registry.retry import PASSING, retry_after
 
 ERROR_LIMIT = 64 << 10
 """Most bytes of an error answer that are looked at."""
@@ -75,41 +73,36 @@ def refusal_error(response: requests.Response, what: str, registry: str) -> Kitl
     found = Refusal.of(response)
     words = f"{found.code} {found.text}".lower()
     told = f"{what}: the registry answered {found}"
-    if found.status == 429 or found.status >= 500 or found.status in (408, 425):
+    if found.status in PASSING:
         pause = retry_after(response)
-        wait = f"; it asks to wait {pause:.0f} s" if pause else "; try again later"
-        return RegistryUnreachable(told + wait)
-    if found.status == 401:
-        return AuthenticationFailed(
-            f"{told}; try 'kitline login {registry}'",
-            status=found.status,
-            code=found.code,
-        )
-    if found.status == 413 or (found.status in (400, 403, 507) and _means_quota(words)):
-        return QuotaExceeded(
-            f"{told}; make room or ask for a larger quota",
-            status=found.status,
-            code=found.code,
-        )
-    if found.status == 403:
-        return AccessDenied(
-            f"{told}; the account may not do this in this repository",
-            status=found.status,
-            code=found.code,
-        )
+        wait = f"it asks to wait {pause:.0f} s" if pause else "try again later"
+        return RegistryUnreachable(f"{told}; {wait}")
+    if found.status in (400, 403, 413, 507) and _means_quota(found.status, words):
+        return _made(QuotaExceeded, f"{told}; make room or ask for a larger quota", found)
+    if found.status == 413:
+        told += "; a proxy in front of the registry may limit requests: send smaller chunks"
     if found.status == 404 and _means_no_repository(found.code, words):
         return RepositoryNotFound(told + creation_hint(registry))
     if found.status == 400 and "https server" in words:
         told += "; it speaks TLS: leave plain HTTP off"
-    return RegistryError(
-        told,
-        status=found.status,
-        code=found.code,
-    )
+    return _made(RegistryError, told, found)
 
 
-def _means_quota(words: str) -> bool:
-    return any(word in words for word in ("quota", "storage limit", "out of space", "exceeded"))
+def denial_error(response: requests.Response, denied: RegistryError) -> KitlineError:
+    """Return the error for a final 401 or 403: `denied`, with what the registry said."""
+    found = Refusal.of(response)
+    if _means_quota(found.status, f"{found.code} {found.text}".lower()):
+        return refusal_error(response, str(denied), "")
+    return _made(type(denied), f"{denied}; the registry answered {found}", found)
+
+
+def _made(kind: type[RegistryError], message: str, found: Refusal) -> RegistryError:
+    return kind(message, status=found.status, code=found.code)
+
+
+def _means_quota(status: int, words: str) -> bool:
+    quota = ("quota", "storage limit", "storage resource", "upper limit", "out of space")
+    return status == 507 or any(word in words for word in quota)
 
 
 def _means_no_repository(code: str, words: str) -> bool:

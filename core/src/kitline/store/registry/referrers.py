@@ -10,6 +10,7 @@ losses between parallel writers and their healing are measured in the reference,
 
 from __future__ import annotations
 
+import logging
 import random
 import time
 from typing import TYPE_CHECKING
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     from kitline.oci.manifest import Manifest
     from kitline.store.registry.client import RegistryClient
 
+_log = logging.getLogger(__name__)
 MOST = 10_000
 """Most entries about one subject that are looked at."""
 _ROUNDS = 6
@@ -93,7 +95,13 @@ def push_referrer(client: RegistryClient, manifest: Manifest) -> None:
         if listed is not None:
             return
     if manifest.kind in media_types.TRUST_TYPES:
-        _enter_fallback(client, subject, manifest)
+        try:
+            _enter_fallback(client, subject, manifest)
+        except RegistryError as refused:
+            if refused.status is None:
+                raise
+            # Immutable tags: the list cannot grow, but the referrer's own tag is there.
+            _log.warning("%s is not in the list that other tools read: %s", tag, refused)
 
 
 def _heal_api(client: RegistryClient, subject: Digest, manifest: Manifest) -> bool | None:
@@ -115,9 +123,6 @@ def _enter_fallback(client: RegistryClient, subject: Digest, manifest: Manifest)
     for number in range(_ROUNDS):
         entries = _fallback_entries(client, subject)
         if any(entry.get("digest") == str(manifest.digest) for entry in entries):
-            if number:
-                return
-            # Already there before: still complete, so nothing is to be written.
             return
         kept = [found for entry in entries if (found := _readable(entry)) is not None]
         put_manifest(client, ImageIndex.build(manifests=[*kept, _entry(manifest)]), tag)

@@ -11,6 +11,7 @@ from kitline.store.registry import blobs, manifests, referrers, removal, tags, u
 from kitline.store.registry.client import RegistryClient
 from kitline.store.registry.download import BlobStream
 from kitline.store.registry.options import RegistryOptions
+from kitline.store.registry.probe import Probe, run_probe
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -101,6 +102,10 @@ class RegistryStore:
 
     def remove_manifest(self, digest: Digest) -> None:
         removal.remove_manifest(self._client, digest)
+
+    def probe(self) -> Probe:
+        """Find out what works here, leaving nothing behind; for `kitline doctor`."""
+        return run_probe(self._client)
 
     def close(self) -> None:
         self._client.close()

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from kitline.store.registry.journal import JournalEntry
     from kitline.store.registry.limits import Limits
 
+_NO_PATCH = frozenset({404, 405, 413, 416, 501})
 SMALL = 4 << 20
 """Blobs up to this size (bytes) are hashed first: reading them twice costs less than a PATCH."""
 _COMMIT_RATE = 50 << 20
@@ -69,7 +70,7 @@ def push_blob(
 
 
 def _hashes_first(client: RegistryClient, limits: Limits, source: BlobSource) -> bool:
-    if source.size <= SMALL or limits.monolithic:
+    if source.size <= SMALL or limits.monolithic or not client.takes_patches:
         return True
     return bool(client.options.hash_first)
 
@@ -97,6 +98,7 @@ class _Upload:
         self._reading = reading
         self._digest = digest
         self._limits = limits
+        self._one_put = limits.monolithic or not client.takes_patches
         self._size = reading.source.size
         self._session: Session | None = None
         self._journal: JournalEntry | None = None
@@ -104,8 +106,7 @@ class _Upload:
 
     def run(self) -> Digest:
         name = f"{self._client.registry}/{self._client.repository}"
-        one_put = self._limits.monolithic or self._size <= SMALL
-        if not one_put:
+        if not self._one_put and self._size > SMALL:
             folder = self._client.options.journal
             self._journal = open_entry(folder, name, self._reading.source)
         try:
@@ -151,13 +152,34 @@ class _Upload:
         while session.offset < self._size:
             stop = min(self._size, session.offset + self._chunk(session))
             whole = stop == self._size and session.offset == 0
-            session.patch(self._reading, stop, with_range=not whole)
+            try:
+                ended = session.patch(self._reading, stop, with_range=not whole)
+            except RegistryError as refused:
+                if session.offset or session.resumed or refused.status not in _NO_PATCH:
+                    raise
+                ended = True
+            if ended and not self._takes_patches(session):
+                return self._send()
             self._note()
         return self._commit(session, self._reading.digest(), whole=False)
 
+    def _takes_patches(self, session: Session) -> bool:
+        """Change to one PUT, where a first PATCH was refused or has closed the session.
+
+        ghcr.io answers 416 above 4 MiB, ECR 201; both may hide behind another name.
+        """
+        if session.offset == self._size and session.ask(self._size):
+            return True
+        session.cancel()
+        self._session = None
+        self._digest = self._reading.digest()
+        self._client.takes_patches = False
+        self._one_put = True
+        return False
+
     def _fits_one_put(self) -> bool:
         """Whether a blob of known digest goes in one PUT."""
-        if self._limits.monolithic:
+        if self._one_put:
             return True
         return self._size <= self._chunk(self._session)
 
@@ -203,7 +225,7 @@ class _Upload:
     def _recover(self, *, lost: bool) -> None:
         """Ask the session how far it got; without an answer there is no session any more."""
         session, self._session = self._session, None
-        if session is None or lost or self._limits.monolithic:
+        if session is None or lost or self._one_put:
             return
         if session.ask(self._size):
             self._session = session

@@ -43,8 +43,8 @@ class Session:
         self.least_chunk = 0
         self.resumed = False
 
-    def patch(self, reading: Reading, stop: int, *, with_range: bool) -> None:
-        """Send the bytes from `offset` to `stop`.
+    def patch(self, reading: Reading, stop: int, *, with_range: bool) -> bool:
+        """Send the bytes from `offset` to `stop`; True if the session seems to have ended (201).
 
         Raises:
             SessionLost: if the session must be begun anew or asked for its offset.
@@ -66,6 +66,7 @@ class Session:
         arrived = _arrived(response)
         if arrived is not None and arrived < stop and arrived > start:
             self.offset = arrived
+        return response.status_code == 201
 
     def commit(
         self, digest: Digest, body: bytes | Callable[[], Body], *, patience: float
