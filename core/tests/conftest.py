@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from kitline.testing.fixtures import (
     distribution_3,
     docker_registry_2,
@@ -17,3 +18,6 @@ __all__ = [
     "local_registry",
     "olareg_registry",
 ]
+
+# so that a failing assert in a contract shows both sides
+pytest.register_assert_rewrite("kitline.testing.store_contract", "kitline.testing.plugin_contracts")

@@ -1,6 +1,6 @@
 """For those who write plugins or stores: contracts, a registry with faults, sample trees.
 
-Needs pytest only where it says so (`contracts`, `fixtures`).
+Needs pytest only where it says so (the contracts and `fixtures`).
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from kitline.testing.http_server import Request
     from kitline.testing.registry import LocalRegistry
     from kitline.testing.rules import Rules
+    from kitline.testing.store_contract import StoreContract
 
 _HOMES = {
     "BasicAuth": "authorization",
@@ -22,9 +23,10 @@ _HOMES = {
     "LocalRegistry": "registry",
     "Request": "http_server",
     "Rules": "rules",
+    "StoreContract": "store_contract",
 }
 
-__all__ = ["BasicAuth", "BearerAuth", "Fault", "LocalRegistry", "Request", "Rules"]
+__all__ = ["BasicAuth", "BearerAuth", "Fault", "LocalRegistry", "Request", "Rules", "StoreContract"]
 
 
 def __getattr__(name: str) -> object:
