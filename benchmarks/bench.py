@@ -12,8 +12,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from harness.programs import clean_environment, need_program
+from harness.programs import need_program
 from harness.registries import Registry, serve
+from kitline.testing.environment import clean_environment
 from machine import sync
 from measure import Measured, measure
 
@@ -97,12 +98,7 @@ class Bench:
         home = self.work / "home"
         home.mkdir(exist_ok=True)
         sync(self.work)
-        found = measure(
-            arguments,
-            clean_environment(
-                home, KITOPS_HOME=str(home / "kit"), KITLINE_HOME=str(home / "kitline")
-            ),
-        )
+        found = measure(arguments, clean_environment(home))
         self.seconds[name].append(found.seconds)
         self.resident[name] = max(self.resident[name], found.resident)
         self.written[name] = max(self.written[name], found.written)

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 from harness.programs import Kitline
-from harness.trees import VECTORS, make_vector, vector_names
+from kitline.testing.vectors import VectorCase, find_vectors, vector_cases
 
 if TYPE_CHECKING:
-    from pathlib import Path
     from typing import Any
+
+VECTORS = vector_cases(find_vectors(Path(__file__).parent.parent))
 
 # kit's compression cannot be repeated byte for byte, and ModelPack is read only: of these the
 # uncompressed layers are compared.
@@ -23,7 +25,7 @@ FLAGS = {
     "raw-layers": ["--layer-format", "raw", "--keep-mtime"],
 }
 needs_vectors = pytest.mark.skipif(
-    not vector_names(), reason="needs the folder of golden kits, ../shared/vectors"
+    not VECTORS, reason="needs the folder of golden kits, ../shared/vectors"
 )
 
 
@@ -33,11 +35,10 @@ def kitline(tmp_path: Path) -> Kitline:
     return Kitline(home=tmp_path / "home", settings={"TZ": "UTC"})
 
 
-def packed(name: str, kitline: Kitline, folder: Path) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Return (manifest by kitline, expected.json)."""
-    expected = make_vector(name, folder)
-    digest = kitline.digest("pack", folder, "-t", "golden:v1", *FLAGS.get(name, []))
-    return kitline.manifest("golden", digest), expected
+def packed(case: VectorCase, kitline: Kitline, folder: Path) -> dict[str, Any]:
+    case.write(folder)
+    digest = kitline.digest("pack", folder, "-t", "golden:v1", *FLAGS.get(case.name, []))
+    return kitline.manifest("golden", digest)
 
 
 def members_aside(layers: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -45,26 +46,31 @@ def members_aside(layers: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 @needs_vectors
-@pytest.mark.parametrize("name", sorted({*vector_names()} - BY_UNCOMPRESSED_LAYERS))
-def test_config_and_layers_are_those_of_kit(name: str, kitline: Kitline, tmp_path: Path) -> None:
-    manifest, expected = packed(name, kitline, tmp_path / "tree")
+@pytest.mark.parametrize(
+    "case", [case for case in VECTORS if case.name not in BY_UNCOMPRESSED_LAYERS], ids=str
+)
+def test_config_and_layers_are_those_of_kit(
+    case: VectorCase, kitline: Kitline, tmp_path: Path
+) -> None:
+    manifest = packed(case, kitline, tmp_path / "tree")
 
-    assert manifest["layers"] == members_aside(expected["layers"])
-    assert manifest["config"]["digest"] == expected["config_digest"]
-    assert manifest["config"]["size"] == expected["config_size"]
+    assert manifest["layers"] == members_aside(case.expected["layers"])
+    assert manifest["config"]["digest"] == case.expected["config_digest"]
+    assert manifest["config"]["size"] == case.expected["config_size"]
 
 
 @needs_vectors
-@pytest.mark.parametrize("name", sorted({*vector_names()} & BY_UNCOMPRESSED_LAYERS))
+@pytest.mark.parametrize(
+    "case", [case for case in VECTORS if case.name in BY_UNCOMPRESSED_LAYERS], ids=str
+)
 def test_uncompressed_layers_are_those_inside_kits_compressed_ones(
-    name: str, kitline: Kitline, tmp_path: Path
+    case: VectorCase, kitline: Kitline, tmp_path: Path
 ) -> None:
-    manifest, _ = packed(name, kitline, tmp_path / "tree")
+    manifest = packed(case, kitline, tmp_path / "tree")
 
-    config = (VECTORS / name / "config.json").read_text()
     digests = [layer["digest"] for layer in manifest["layers"]]
     assert digests
-    assert sorted(digests) == sorted(diff_ids(json.loads(config)))
+    assert sorted(digests) == sorted(diff_ids(json.loads(case.config)))
 
 
 def diff_ids(config: Any) -> list[str]:

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
 import re
-import shutil
 import subprocess
 import sys
 from dataclasses import dataclass, field
@@ -13,46 +11,21 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from kitline.testing.environment import clean_environment
+from kitline.testing.processes import PeerMissing, peer
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-ROOT = Path(__file__).parent.parent.parent
-BUILT = ("kit", "registry", "olareg", "crane", "oras", "modctl", "cosign")
 PINNED = re.compile(r"\S+@(sha256:[0-9a-f]{64})")
 
 
-def find_program(name: str) -> str | None:
-    """Return the path of a peer from PEERS_BIN, `.peers/bin` or PATH."""
-    folders = [os.environ.get("PEERS_BIN", ""), str(ROOT / ".peers/bin")]
-    return shutil.which(name, path=os.pathsep.join(filter(None, folders))) or shutil.which(name)
-
-
 def need_program(name: str) -> str:
-    """Return the path of a peer; skip the test without it, or fail where peers are required.
-
-    KITLINE_REQUIRE_PEERS is `built` (what tests/peers/build makes), `all` (Debian's packages too)
-    or nothing.
-    """
-    found = find_program(name)
-    if found is None:
-        required = os.environ.get("KITLINE_REQUIRE_PEERS", "")
-        if required == "all" or (required and name in BUILT):
-            pytest.fail(f"{name} is neither in PEERS_BIN nor on PATH: run `make peers`")
-        pytest.skip(f"needs {name}: `make peers` builds it, or install its package")
-    return found
-
-
-def clean_environment(home: Path, **settings: str) -> dict[str, str]:
-    """Return an environment without credentials, proxies, settings and caches of this machine."""
-    kept = ("PATH", "LANG", "TMPDIR", "PYTHONPATH", "COVERAGE_PROCESS_START", "SYSTEMROOT")
-    return {
-        **{name: os.environ[name] for name in kept if name in os.environ},
-        "HOME": str(home),
-        "DOCKER_CONFIG": str(home / "docker"),
-        "COSIGN_PASSWORD": "",
-        **settings,
-    }
+    """Return the path of a peer; skip the test without it (the root conftest may make it fail)."""
+    try:
+        return str(peer(name))
+    except PeerMissing as missing:
+        pytest.skip(str(missing))
 
 
 def run(
@@ -88,7 +61,7 @@ class Kit:
     @property
     def env(self) -> dict[str, str]:
         """What it runs with."""
-        return clean_environment(self.home, KITOPS_HOME=str(self.home / "kitops"), TZ="UTC")
+        return clean_environment(self.home) | {"TZ": "UTC"}
 
     def run(self, *args: str | Path, check: bool = True) -> subprocess.CompletedProcess[str]:
         """Run one kit command."""
@@ -121,9 +94,7 @@ class Kitline:
     @property
     def env(self) -> dict[str, str]:
         """What it runs with."""
-        return clean_environment(
-            self.home, KITLINE_HOME=str(self.home / "kitline"), **self.settings
-        )
+        return clean_environment(self.home) | dict(self.settings)
 
     @property
     def command(self) -> list[str]:

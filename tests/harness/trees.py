@@ -1,75 +1,18 @@
-"""Folders to pack: the golden ones of ../shared/vectors, and any number made by hypothesis."""
+"""Trees that hypothesis draws, of names that kit and kitline treat alike."""
 
 from __future__ import annotations
 
-import base64
 import json
-import os
-import shutil
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from hypothesis import strategies as st
+from kitline.testing.trees import File, write_tree
 
-from harness.programs import ROOT
+if TYPE_CHECKING:
+    from pathlib import Path
 
-VECTORS = Path(os.environ.get("KITLINE_VECTORS", ROOT.parent / "shared/vectors"))
-
-
-def vector_names() -> list[str]:
-    """Return the names of all golden kits, none where the folder is not beside the repository."""
-    return sorted(path.parent.name for path in VECTORS.glob("*/tree.json"))
-
-
-def vector(name: str) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Return (tree.json, expected.json) of a golden kit."""
-    folder = VECTORS / name
-    return (
-        json.loads((folder / "tree.json").read_text()),
-        json.loads((folder / "expected.json").read_text()),
-    )
-
-
-def content_of(entry: dict[str, Any]) -> bytes:
-    """Return the bytes that a file entry describes."""
-    if "text" in entry:
-        return str(entry["text"]).encode()
-    if "base64" in entry:
-        return base64.b64decode(entry["base64"])
-    pattern, size = entry["fill"]["pattern"].encode(), int(entry["fill"]["size"])
-    return bytes((pattern * (size // len(pattern) + 1))[:size])
-
-
-def make_vector(name: str, root: Path) -> dict[str, Any]:
-    """Create the folder of a golden kit, Kitfile included; return expected.json."""
-    tree, expected = vector(name)
-    modes: dict[Path, int] = {}
-    for entry in tree["entries"]:
-        path = root / entry["path"]
-        path.parent.mkdir(parents=True, exist_ok=True)
-        match entry.get("type", "file"):
-            case "symlink":
-                path.symlink_to(entry["target"])
-                continue
-            case "dir":
-                path.mkdir(exist_ok=True)
-            case _:
-                path.write_bytes(content_of(entry))
-        folder_or_file = "0755" if path.is_dir() else "0644"
-        modes[path] = int(entry.get("mode", folder_or_file), 8)
-        if "mtime" in entry:
-            os.utime(path, (entry["mtime"], entry["mtime"]))
-    for parent, names, _ in os.walk(root):
-        for folder in (Path(parent, name) for name in names):
-            if not folder.is_symlink():
-                modes.setdefault(folder, 0o755)
-    # Deepest first, so that a read-only folder cannot stop its own children.
-    for path, mode in sorted(modes.items(), key=lambda item: -len(item[0].parts)):
-        path.chmod(mode)
-    root.mkdir(exist_ok=True)
-    shutil.copyfile(VECTORS / name / "Kitfile", root / "Kitfile")
-    return expected
-
+DrawnTree = tuple[dict[str, tuple[bytes, bool]], list[str]]
+"""Files by path, as (content, executable), and the paths of the kit's code layers."""
 
 # Names that kit and kitline treat alike: no `..` inside, no `:` or `@` (both refuse or drop them),
 # no link. Non-ASCII, blanks, leading dots and lengths beyond the tar header are in.
@@ -93,8 +36,8 @@ FILES = st.dictionaries(
 
 
 @st.composite
-def trees(draw: st.DrawFn) -> tuple[dict[str, tuple[bytes, bool]], list[str]]:
-    """Return files by path, as (content, executable), and the paths of the kit's code layers.
+def trees(draw: st.DrawFn) -> DrawnTree:
+    """Draw files and layers.
 
     Layer paths are folders or files of the tree, or `.`. None is a string prefix of its sibling:
     kit 1.15 loses files there, which has a test of its own.
@@ -119,20 +62,19 @@ def _is_string_prefix(layer: str, candidates: list[str]) -> bool:
     )
 
 
-def write_tree(root: Path, files: dict[str, tuple[bytes, bool]], layers: list[str]) -> None:
+def write_drawn(root: Path, tree: DrawnTree) -> Path:
     """Create a drawn tree with a Kitfile that names its layers as code."""
-    for path, (content, executable) in files.items():
-        target = root / path
-        target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_bytes(content)
-        target.chmod(0o755 if executable else 0o644)
-    for parent, names, _ in os.walk(root):
-        for name in names:
-            Path(parent, name).chmod(0o755)
+    files, layers = tree
     kitfile = {
         "manifestVersion": "1.0.0",
         "package": {"name": "drawn"},
         "code": [{"path": layer} for layer in layers],
     }
+    nodes = {
+        path: File(content=content, mode=0o755 if executable else 0o644)
+        for path, (content, executable) in files.items()
+    }
     # JSON is YAML, and leaves no question of quoting.
-    (root / "Kitfile").write_text(json.dumps(kitfile, ensure_ascii=False))
+    write_tree(root, {**nodes, "Kitfile": json.dumps(kitfile, ensure_ascii=False)})
+    root.chmod(0o755)
+    return root

@@ -7,70 +7,41 @@ from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 import pytest
-from harness.programs import Kit, Kitline, clean_environment, need_program, run
+from harness.programs import Kit, Kitline, need_program, run
 from harness.registries import KINDS, Registry, serve
+from kitline.testing.environment import clean_environment
+from kitline.testing.trees import SMALL_KIT, read_tree, write_tree
 
 if TYPE_CHECKING:
     import subprocess
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-KITFILE = """\
-manifestVersion: "1.0.0"
-package: {name: iris, version: 1.0.0, authors: [Ada]}
-model: {name: classifier, path: model/weights.bin, framework: sklearn, parameters: {depth: 3}}
-datasets:
-- {name: train, path: data/train.csv}
-code:
-- {path: src}
-docs:
-- {path: README.md}
-"""
-FILES = {
-    "model/weights.bin": b"weights" * 5000,
-    "data/train.csv": b"a,b\n1,2\n",
-    "src/train.py": b"print('hello')\n",
-    "src/deep/er/x.py": b"",
-    "README.md": "# Größe\n".encode(),
-}
-
-
-def write_files(folder: Path, files: dict[str, bytes]) -> None:
-    """Create files with their folders, modes as under umask 022."""
-    for path, content in files.items():
-        target = folder / path
-        target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_bytes(content)
-
-
-def files_below(folder: Path) -> dict[str, bytes]:
-    """Return the content of every file but the Kitfile, by path."""
-    return {
-        str(path.relative_to(folder)): path.read_bytes()
-        for path in sorted(folder.rglob("*"))
-        if path.is_file() and path.name != "Kitfile"
-    }
-
 
 @pytest.fixture
 def tree(tmp_path: Path) -> Path:
     """A small folder with a Kitfile and four drawers."""
-    folder = tmp_path / "tree"
-    write_files(folder, FILES)
-    (folder / "Kitfile").write_text(KITFILE)
-    return folder
-
-
-@pytest.fixture
-def tree_files() -> dict[str, bytes]:
-    """What unpacking the kit of `tree` has to give, Kitfile aside."""
-    return FILES
+    return write_tree(tmp_path / "tree", SMALL_KIT)
 
 
 @pytest.fixture
 def read_files() -> Callable[[Path], dict[str, bytes]]:
-    """Reads a folder as `tree_files` is written."""
-    return files_below
+    """Reads the content of every file below a folder, the Kitfile aside."""
+
+    def read(folder: Path) -> dict[str, bytes]:
+        return {
+            path: content
+            for path, content in read_tree(folder).items()
+            if content is not None and path != "Kitfile"
+        }
+
+    return read
+
+
+@pytest.fixture
+def tree_files(tree: Path, read_files: Callable[[Path], dict[str, bytes]]) -> dict[str, bytes]:
+    """What unpacking the kit of `tree` has to give, the Kitfile aside."""
+    return read_files(tree)
 
 
 @pytest.fixture
@@ -124,7 +95,7 @@ def start_registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callabl
         yield start
 
 
-@pytest.fixture(params=KINDS)
+@pytest.fixture(params=list(KINDS))
 def registry(request: pytest.FixtureRequest, start_registry: Callable[[str], Registry]) -> Registry:
     """Each of the three registries that every release has to work with, in turn."""
     return start_registry(request.param)

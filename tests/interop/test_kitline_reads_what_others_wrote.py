@@ -72,7 +72,7 @@ def test_kitline_reads_kits_of_kit_in_every_registry(
     kitline.run("unpack", inspected["reference"], "-d", tmp_path / "out")
 
     assert inspected["digest"] == digest
-    assert inspected["kitfile"]["model"]["path"] == "model/weights.bin"
+    assert inspected["kitfile"]["model"]["path"] == "model"
     assert read_files(tmp_path / "out") == tree_files
 
 

@@ -101,13 +101,14 @@ def test_skopeo_reads_the_local_store_by_tag(
 
 
 def test_olareg_serves_the_local_store_by_tag(
-    layout: Path, peer: RunPeer, kitline: Kitline, tmp_path: Path
+    layout: Path, peer: RunPeer, kitline: Kitline
 ) -> None:
     before = (layout / "index.json").read_bytes()
 
-    with serve_layouts(layout.parent.parent, tmp_path / "log") as host:
-        peer("crane", "validate", "--remote", f"{host}/team/iris:v1")
-        digest = peer("crane", "digest", f"{host}/team/iris:v1").stdout.strip()
+    with serve_layouts(layout.parent.parent) as served:
+        iris = served.reference("team/iris:v1")
+        peer("crane", "validate", "--remote", iris)
+        digest = peer("crane", "digest", iris).stdout.strip()
 
     assert digest == kitline.inspect("team/iris:v1")["digest"]
     assert (layout / "index.json").read_bytes() == before

@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 from harness.programs import Kit, Kitline, need_program
-from harness.trees import trees, write_tree
+from harness.trees import DrawnTree, trees, write_drawn
 from hypothesis import HealthCheck, given, settings
+from kitline.testing.trees import write_tree
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-Tree = tuple[dict[str, tuple[bytes, bool]], list[str]]
 PATIENT = settings(
     deadline=None,
     database=None,
@@ -27,32 +27,30 @@ PATIENT = settings(
 )
 
 
-def compare(kit: Kit, kitline: Kitline, drawn: Tree) -> None:
+def compare(kit: Kit, kitline: Kitline, drawn: DrawnTree) -> None:
     """Pack one tree with both and compare config and layers, annotations included."""
     with tempfile.TemporaryDirectory() as folder:
-        write_tree(Path(folder), *drawn)
+        write_drawn(Path(folder), drawn)
         theirs = kit.manifest(kit.pack(Path(folder), "drawn:v1"))
         ours = kitline.manifest("drawn", kitline.digest("pack", folder, "-t", "drawn:v1"))
     assert ours["layers"] == theirs["layers"]
     assert ours["config"] == theirs["config"]
 
 
-@PATIENT
-@settings(max_examples=8, derandomize=True)
+@settings(PATIENT, max_examples=8, derandomize=True)
 @given(drawn=trees())
 def test_a_few_trees_give_the_same_config_and_layers(
-    kit: Kit, kitline: Kitline, drawn: Tree
+    kit: Kit, kitline: Kitline, drawn: DrawnTree
 ) -> None:
     compare(kit, kitline, drawn)
 
 
 @pytest.mark.peer
 @pytest.mark.slow
-@PATIENT
-@settings(max_examples=200)
+@settings(PATIENT, max_examples=200)
 @given(drawn=trees())
 def test_two_hundred_trees_give_the_same_config_and_layers(
-    kit: Kit, kitline: Kitline, drawn: Tree
+    kit: Kit, kitline: Kitline, drawn: DrawnTree
 ) -> None:
     compare(kit, kitline, drawn)
 
@@ -61,8 +59,8 @@ def test_two_hundred_trees_give_the_same_config_and_layers(
 
 
 def make(folder: Path, files: dict[str, str], code: list[str]) -> Path:
-    write_tree(folder, {path: (text.encode(), False) for path, text in files.items()}, code)
-    return folder
+    layers = "".join(f"- path: {path!r}\n" for path in code)
+    return write_tree(folder, {**files, "Kitfile": f"manifestVersion: 1.0.0\ncode:\n{layers}"})
 
 
 @pytest.mark.peer
