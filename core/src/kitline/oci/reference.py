@@ -192,6 +192,11 @@ def parse_reference(text: str) -> Reference | LayoutReference:
     return Reference.parse(text)
 
 
+def is_tag(tag: str) -> bool:
+    """Tell whether the distribution specification allows a text as a tag."""
+    return _TAG.match(tag) is not None
+
+
 def check_tag(tag: str, text: str | None = None) -> None:
     """Refuse what the distribution specification does not allow as a tag."""
     if not _TAG.match(tag):

@@ -1,0 +1,167 @@
+"""Clean-up of a layout: what nothing refers to goes, under the lock of the index.
+
+Kept are blobs younger than a grace time, and all that came since the oldest living process began to
+take blobs in: their manifest may be on the way.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from kitline.errors import KitlineError, ManifestNotFound
+from kitline.oci import media_types
+from kitline.oci.digest import Digest
+from kitline.store.ingest import Leftovers, prune_ingest
+from kitline.store.locate import BLOB_FOLDER, INGEST_FOLDER
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from kitline.oci.descriptor import Descriptor
+    from kitline.store.layout import LayoutStore
+    from kitline.store.layout_index import LayoutIndex
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pruned:
+    """What was removed; sizes in bytes, a blob that a neighbour shares counted in full."""
+
+    manifests: tuple[Digest, ...] = ()
+    blobs: int = 0
+    blob_bytes: int = 0
+    leftovers: int = 0
+    leftover_bytes: int = 0
+    kept_because: str = ""
+    """Why no blob was removed, if that was not possible."""
+
+
+def remove_manifest(store: LayoutStore, digest: Digest, *, grace: float) -> Pruned:
+    """Take a manifest and its tags off the list, then remove blobs that nothing refers to."""
+
+    def change(index: LayoutIndex) -> LayoutIndex:
+        if index.find(digest) is None:
+            raise ManifestNotFound(f"{store.name!r} lists no manifest {str(digest)!r}")
+        return index.without_manifests({digest})
+
+    store.edit_index(change)
+    return _collect(store, (digest,), grace=grace, leftover_age=max(grace, 1.0))
+
+
+def prune(store: LayoutStore, *, grace: float) -> Pruned:
+    """Take untagged manifests off the list, unless they serve one that stays; then clean up."""
+    if not store.exists():
+        return Pruned()
+    dropped: set[Digest] = set()
+
+    def change(index: LayoutIndex) -> LayoutIndex:
+        kept = _needed(store, index)
+        old = time.time_ns() - int(grace * 1e9)
+        for each in index.descriptors():
+            if each.digest not in kept and _changed(store.blob_path(each.digest)) <= old:
+                dropped.add(each.digest)
+        return index.without_manifests(dropped) if dropped else index
+
+    store.edit_index(change)
+    return _collect(store, tuple(sorted(dropped)), grace=grace, leftover_age=grace)
+
+
+def prune_partials(store: LayoutStore, *, older_than: float) -> Leftovers:
+    """Remove what dead processes left half-done at least `older_than` seconds ago."""
+    if not store.exists():
+        return Leftovers(live_since=None, removed=0, removed_bytes=0)
+    with store.locked():
+        return prune_ingest(store.folder / INGEST_FOLDER, older_than=older_than)
+
+
+def _needed(store: LayoutStore, index: LayoutIndex) -> set[Digest]:
+    """Return the tagged manifests, the parts of indexes among them, and referrers of those."""
+    tagged = {each.descriptor.digest: each for each in index.entries if each.tag is not None}
+    kept: set[Digest] = set()
+    waiting = [each.descriptor for each in tagged.values()]
+    subjects = {each.digest: store.find_subject(each) for each in index.descriptors()}
+    while waiting:
+        descriptor = waiting.pop()
+        if descriptor.digest in kept:
+            continue
+        kept.add(descriptor.digest)
+        waiting += store.find_parts(descriptor)
+        waiting += [
+            each for each in index.descriptors() if subjects[each.digest] == descriptor.digest
+        ]
+    return kept
+
+
+def _collect(
+    store: LayoutStore, dropped: tuple[Digest, ...], *, grace: float, leftover_age: float
+) -> Pruned:
+    store.close()  # our own lease: what we took in is listed by now
+    with store.locked():
+        leftovers = prune_ingest(store.folder / INGEST_FOLDER, older_than=leftover_age)
+        try:
+            reachable = set(_reachable(store))
+        except KitlineError as cause:
+            return _result(dropped, [], leftovers, kept_because=str(cause))
+        limit = time.time_ns() - int(grace * 1e9)
+        if leftovers.live_since is not None:
+            limit = min(limit, leftovers.live_since - 1)
+        removed = [
+            _remove(path)
+            for digest, path in _blobs(store)
+            if digest not in reachable and _changed(path) <= limit
+        ]
+    return _result(dropped, removed, leftovers)
+
+
+def _result(
+    dropped: tuple[Digest, ...], sizes: list[int], leftovers: Leftovers, kept_because: str = ""
+) -> Pruned:
+    return Pruned(
+        manifests=dropped,
+        blobs=len(sizes),
+        blob_bytes=sum(sizes),
+        leftovers=leftovers.removed,
+        leftover_bytes=leftovers.removed_bytes,
+        kept_because=kept_because,
+    )
+
+
+def _reachable(store: LayoutStore) -> Iterator[Digest]:
+    """Yield what listed manifests need. Raises if one cannot be read: what it needs is unknown."""
+    waiting: list[Descriptor] = list(store.list_manifests())
+    seen: set[Digest] = set()
+    while waiting:
+        descriptor = waiting.pop()
+        if descriptor.digest in seen:
+            continue
+        seen.add(descriptor.digest)
+        yield descriptor.digest
+        is_manifest = descriptor.media_type in (*media_types.MANIFESTS, *media_types.INDEXES)
+        if is_manifest and store.has_blob(descriptor.digest):
+            waiting += store.read_manifest(descriptor).references
+
+
+def _blobs(store: LayoutStore) -> Iterator[tuple[Digest, Path]]:
+    for folder in (store.folder / BLOB_FOLDER).iterdir():
+        for path in folder.iterdir() if folder.is_dir() else ():
+            try:
+                yield Digest(f"{folder.name}:{path.name}"), path
+            except KitlineError:
+                continue  # not a blob: not ours
+
+
+def _changed(path: Path) -> int:
+    """Return when a blob came or was last asked for, in ns: a link or a touch changes it."""
+    try:
+        return os.lstat(path).st_ctime_ns
+    except FileNotFoundError:
+        return 0
+
+
+def _remove(path: Path) -> int:
+    size = os.lstat(path).st_size
+    path.unlink()
+    return size
