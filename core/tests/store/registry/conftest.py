@@ -4,25 +4,29 @@ from __future__ import annotations
 
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import pytest
 
 if TYPE_CHECKING:
+    import ssl
     from collections.abc import Callable, Iterator, Mapping
 
     Script = Callable[[str, str, Mapping[str, str], bytes], tuple[int, Mapping[str, str], bytes]]
 
 
-@pytest.fixture
-def serve() -> Iterator[Callable[[Script], str]]:
-    """Start servers; each gets `script(method, path, headers, body)` and has its address returned.
+class Serve(Protocol):
+    """Start a server that asks `script(method, path, headers, body)`; returns its address."""
 
-    The script returns status, headers and body.
-    """
+    def __call__(self, script: Script, tls: ssl.SSLContext | None = None) -> str: ...
+
+
+@pytest.fixture
+def serve() -> Iterator[Serve]:
+    """Start scripted servers; a script returns status, headers and body."""
     servers: list[ThreadingHTTPServer] = []
 
-    def start(script: Script) -> str:
+    def start(script: Script, tls: ssl.SSLContext | None = None) -> str:
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
 
@@ -44,9 +48,11 @@ def serve() -> Iterator[Callable[[Script], str]]:
 
         server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         server.daemon_threads = True
+        if tls is not None:
+            server.socket = tls.wrap_socket(server.socket, server_side=True)
         servers.append(server)
         threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
-        return f"http://127.0.0.1:{server.server_address[1]}"
+        return f"{'https' if tls else 'http'}://127.0.0.1:{server.server_address[1]}"
 
     yield start
     for server in servers:

@@ -39,8 +39,11 @@ def find_identity(registry: str) -> tuple[Credential | None, tuple[str, ...]]:
             f"the workload's own identity needs {cause.name or 'a library'!r}:"
             f" pip install 'kitline[{cloud}]'",
         )
-    except NoIdentity as cause:
-        return None, (f"no identity of this workload ({cloud}): {cause}",)
+    except (
+        Exception
+    ) as cause:  # the clouds' libraries raise many kinds; none may stop a public pull
+        reason = next(iter(str(cause).splitlines()), type(cause).__name__)
+        return None, (f"no identity of this workload ({cloud}): {reason[:300]}",)
 
 
 def cloud_of(registry: str) -> str | None:
