@@ -10,16 +10,18 @@ import pytest
 from kitline.errors import SourceError
 from kitline.kit.kitfile import Kitfile, Model
 from kitline.kit.pack import pack
+from kitline.plugin import FileTree
 from kitline.store.memory import MemoryStore
+from kitline_mlflow.files import fetch_files, find_files
 from kitline_mlflow.server import list_files
-from kitline_mlflow.tree import ModelTree, fetch_files, find_files
 from mlflow.entities import FileInfo
 from mlflow.store.artifact.artifact_repo import ArtifactRepository
 
 if TYPE_CHECKING:
-    from conftest import Tracked
     from kitline.kit.tree import Entry
     from kitline.oci.digest import Digest
+
+    from conftest import Tracked
 
 
 class Remote(ArtifactRepository):
@@ -69,7 +71,7 @@ def _folder(template: Tracked, tmp_path: Path) -> Path:
 
 
 def digest_of(files: tuple[Entry, ...]) -> Digest:
-    tree = ModelTree(kitfile=Kitfile(model=Model(path="model")), files=files)
+    tree = FileTree(kitfile=Kitfile(model=Model(path="model")), files=files)
     return pack(tree, MemoryStore()).manifest.digest
 
 

@@ -28,12 +28,14 @@ if TYPE_CHECKING:
         WriteBack,
     )
     from kitline.plugin.status import PluginStatus
+    from kitline.plugin.tree import FileTree, bytes_entry
 
 __all__ = [
     "Collected",
     "ExportContext",
     "ExportResult",
     "Exporter",
+    "FileTree",
     "ImportContext",
     "Importer",
     "Kit",
@@ -47,14 +49,17 @@ __all__ = [
     "ReceiptLayer",
     "Statement",
     "WriteBack",
+    "bytes_entry",
     "hookimpl",
 ]
 
 _MODULES = {
+    "FileTree": "tree",
     "PluginStatus": "status",
     "Plugins": "manager",
     "Receipt": "receipt",
     "ReceiptLayer": "receipt",
+    "bytes_entry": "tree",
     "hookimpl": "markers",
 }
 

@@ -13,14 +13,14 @@ from typing import TYPE_CHECKING
 
 from kitline.errors import Cancelled, SourceError
 from kitline.kit.kitfile import Kitfile, Model
-from kitline.plugin import Collected, Origin
+from kitline.plugin import Collected, FileTree, Origin
 
+from kitline_mlflow.files import FOLDER, fetch_files, find_files
 from kitline_mlflow.model_file import read_model_file
 from kitline_mlflow.options import Options
 from kitline_mlflow.parents import find_parents
 from kitline_mlflow.server import Server, list_files
 from kitline_mlflow.source import RunSource
-from kitline_mlflow.tree import FOLDER, ModelTree, fetch_files, find_files
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -55,7 +55,7 @@ def collect(source: str, options: Mapping[str, str], context: ImportContext) -> 
     described = read_model_file(files, FOLDER, f"logged model {model.model_id!r}")
     parents, warnings = find_parents(run)
     return Collected(
-        tree=ModelTree(kitfile=_kitfile(model, described), files=files),
+        tree=FileTree(kitfile=_kitfile(model, described), files=files),
         recipe=RECIPE,
         annotations=_annotations(run, model, described),
         parents=parents,

@@ -10,9 +10,8 @@ import io
 import os
 import stat
 import tempfile
-from dataclasses import dataclass
 from functools import partial
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kitline.errors import SourceError
@@ -21,32 +20,12 @@ from kitline.kit.tree import Entry
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from kitline.kit.kitfile import Kitfile
     from kitline.kit.tree import Fingerprint
     from kitline.store.interface import ByteStream
     from mlflow.store.artifact.artifact_repo import ArtifactRepository
 
 FOLDER = "model"
 """Where the model's files lie in the kit."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class ModelTree:
-    """A Kitfile and the files of a model; a KitTree."""
-
-    kitfile: Kitfile
-    files: tuple[Entry, ...]
-    warnings: tuple[str, ...] = ()
-
-    def entries(self) -> tuple[Entry, ...]:
-        """Return folders and files, folders before their content, names in byte order."""
-        folders = {
-            str(parent): Entry(path=str(parent), is_folder=True, mode=0o755)
-            for each in self.files
-            for parent in PurePosixPath(each.path).parents
-            if parent.name
-        }
-        return tuple(sorted((*folders.values(), *self.files), key=_walk_order))
 
 
 def find_files(folder: Path) -> tuple[Entry, ...]:
@@ -83,10 +62,6 @@ def fetch_files(
         for path, size in listing
         if not any(_is_left_out(name) for name in path.split("/"))
     )
-
-
-def _walk_order(entry: Entry) -> list[bytes]:
-    return [name.encode("utf-8", "surrogateescape") for name in entry.path.split("/")]
 
 
 def _is_left_out(name: str) -> bool:

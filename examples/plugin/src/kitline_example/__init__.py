@@ -1,0 +1,21 @@
+"""A complete plugin: `kitline import example:hello -t hello:v1` makes a kit out of a text."""
+
+from kitline.kit.kitfile import Docs, Kitfile
+from kitline.plugin import Collected, FileTree, Importer, Origin, bytes_entry, hookimpl
+
+
+def collect(source, options, context):
+    text = source.partition(":")[2]
+    tree = FileTree(
+        kitfile=Kitfile(docs=(Docs(path="docs", description=options.get("about", "")),)),
+        files=[bytes_entry("docs/text.txt", text.encode())],
+    )
+    return Collected(
+        tree=tree, recipe="example/1", origin=Origin(importer="example", source=source)
+    )
+
+
+@hookimpl
+def kitline_importers():
+    summary = "a text that becomes a kit: example:TEXT"
+    return [Importer(name="example", schemes=("example",), summary=summary, collect=collect)]
