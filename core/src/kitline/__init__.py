@@ -1,1 +1,114 @@
-"""kitline: one digest from data to production."""
+"""kitline: one digest from data to production.
+
+The verbs of the command line as functions that take texts or values and return objects with
+`.digest` and `.reference`. Names are loaded on first use, so that importing kitline costs nothing.
+
+    import kitline
+
+    kit = kitline.pack("model", "iris:v1")
+    kitline.unpack(kit.reference, "copy")
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from kitline.errors import KitlineError
+    from kitline.kit.kitfile import Kitfile
+    from kitline.kit.tree import Entry, KitTree
+    from kitline.oci.descriptor import Descriptor
+    from kitline.oci.digest import Digest
+    from kitline.oci.manifest import ImageIndex, ImageManifest, Manifest
+    from kitline.oci.reference import LayoutReference, PinnedReference, Reference
+    from kitline.operations.accounts import login, logout
+    from kitline.operations.diff import diff
+    from kitline.operations.doctor import doctor
+    from kitline.operations.export import export
+    from kitline.operations.import_ import import_
+    from kitline.operations.inspect import inspect
+    from kitline.operations.list_ import list_
+    from kitline.operations.naming import remove, tag
+    from kitline.operations.pack import pack
+    from kitline.operations.settings import Settings
+    from kitline.operations.transfer import copy, pull, push
+    from kitline.operations.unpack import unpack
+    from kitline.store.interface import Store
+
+__all__ = [
+    "Descriptor",
+    "Digest",
+    "Entry",
+    "ImageIndex",
+    "ImageManifest",
+    "KitTree",
+    "Kitfile",
+    "KitlineError",
+    "LayoutReference",
+    "Manifest",
+    "PinnedReference",
+    "Reference",
+    "Settings",
+    "Store",
+    "copy",
+    "diff",
+    "doctor",
+    "export",
+    "import_",
+    "inspect",
+    "list_",
+    "login",
+    "logout",
+    "pack",
+    "pull",
+    "push",
+    "remove",
+    "tag",
+    "unpack",
+]
+
+_HOMES = {
+    "Descriptor": "oci.descriptor",
+    "Digest": "oci.digest",
+    "Entry": "kit.tree",
+    "ImageIndex": "oci.manifest",
+    "ImageManifest": "oci.manifest",
+    "KitTree": "kit.tree",
+    "Kitfile": "kit.kitfile",
+    "KitlineError": "errors",
+    "LayoutReference": "oci.reference",
+    "Manifest": "oci.manifest",
+    "PinnedReference": "oci.reference",
+    "Reference": "oci.reference",
+    "Settings": "operations.settings",
+    "Store": "store.interface",
+    "copy": "operations.transfer",
+    "diff": "operations.diff",
+    "doctor": "operations.doctor",
+    "export": "operations.export",
+    "import_": "operations.import_",
+    "inspect": "operations.inspect",
+    "list_": "operations.list_",
+    "login": "operations.accounts",
+    "logout": "operations.accounts",
+    "pack": "operations.pack",
+    "pull": "operations.transfer",
+    "push": "operations.transfer",
+    "remove": "operations.naming",
+    "tag": "operations.naming",
+    "unpack": "operations.unpack",
+}
+
+
+def __getattr__(name: str) -> object:
+    home = _HOMES.get(name)
+    if home is None:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    found = getattr(import_module(f"{__name__}.{home}"), name)
+    globals()[name] = found
+    return found
+
+
+def __dir__() -> list[str]:
+    return __all__

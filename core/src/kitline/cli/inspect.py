@@ -45,13 +45,12 @@ def command(
 
 def _show(result: Inspection) -> None:
     """Print a table of the kit on stderr, so that stdout holds the pinned reference alone."""
-    from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
     from kitline.kit.kitfile_write import write_kitfile
 
-    console = Console(stderr=True, highlight=False, soft_wrap=True)
+    console = options.console(err=True)
     console.print(Text(write_kitfile(result.kit.kitfile).rstrip()))
     table = Table("drawer", "path", "size", "digest", box=None, pad_edge=False, header_style="bold")
     for part, layer in result.kit.layers:

@@ -45,7 +45,6 @@ def command(
 
 
 def _show(kits: list[ListedKit]) -> None:
-    from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
@@ -65,4 +64,4 @@ def _show(kits: list[ListedKit]) -> None:
             name = Text(options.printable(kit.problem), style="red")
         tags = ", ".join(kit.tags) or "–"
         table.add_row(kit.repository, tags, name, options.human_size(kit.size), kit.digest.hex[:12])
-    Console(highlight=False, soft_wrap=True).print(table)
+    options.console().print(table)

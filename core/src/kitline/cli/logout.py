@@ -17,7 +17,7 @@ def command(registry: str) -> None:
     """Remove what docker's configuration holds for REGISTRY."""
     from kitline.operations.accounts import logout
 
-    where = logout(registry, settings=options.load_settings())
+    where = logout(registry)
     if where is None:
         options.say(f"nothing was stored for {registry}")
     else:

@@ -13,6 +13,8 @@ import click
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from rich.console import Console
+
     from kitline.operations.results import KitResult
     from kitline.operations.settings import Settings
     from kitline.plugin.manager import Plugins
@@ -133,7 +135,7 @@ def print_kit(result: KitResult, verb: str, *, as_json: bool, quiet: bool = Fals
         print_json(result.to_json())
         return
     if not quiet:
-        say(f"{verb} {summary(result)}")
+        say(f"{verb} {summary(result)}".rstrip())
     if result.previous is not None:
         say(f"tag {result.tag!r} moved here from {result.previous}")
     click.echo(str(result.reference))
@@ -148,12 +150,21 @@ def summary(result: KitResult) -> str:
         parts.append(f"{result.existing_blobs} there already")
     if result.referrers:
         parts.append(f"{result.referrers} referrers")
-    return f"({'; '.join(parts) or 'nothing to move'})"
+    return f"({'; '.join(parts)})" if parts else ""
 
 
 def printable(text: str) -> str:
     """Return text from outside without characters that could steer a terminal."""
     return "".join(each if each.isprintable() else f"\\x{ord(each):02x}" for each in text)
+
+
+def console(*, err: bool = False) -> Console:
+    """Return where tables are printed; piped ones are as wide as their content."""
+    from rich.console import Console
+
+    stream = sys.stderr if err else sys.stdout
+    width = None if stream.isatty() else 1000
+    return Console(stderr=err, highlight=False, soft_wrap=True, width=width)
 
 
 def human_size(size: int) -> str:

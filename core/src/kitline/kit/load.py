@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 
 from kitline.errors import NotAModelKit
 from kitline.kit.kit_config import from_config
-from kitline.kit.modelpack import kitfile_from_modelpack, pair_parts
+from kitline.kit.modelpack import kitfile_from_modelpack
+from kitline.kit.pairing import pair_parts
 from kitline.oci import media_types
 from kitline.oci.manifest import ImageIndex, ImageManifest
 from kitline.store.verify import read_verified

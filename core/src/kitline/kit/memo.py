@@ -47,6 +47,9 @@ class NoMemo:
         return None
 
 
+NO_MEMO: LayerMemo = NoMemo()
+
+
 class SqliteMemo:
     """Keeps the memo in one small database that any number of processes may share."""
 

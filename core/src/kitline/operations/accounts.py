@@ -6,13 +6,14 @@ from typing import TYPE_CHECKING
 
 from kitline.errors import UsageError
 from kitline.oci.reference import Reference
+from kitline.operations.defaults import settings_or_default
 from kitline.operations.stores import Stores
 
 if TYPE_CHECKING:
     from kitline.operations.settings import Settings
 
 
-def login(registry: str, username: str, password: str, *, settings: Settings) -> str:
+def login(registry: str, username: str, password: str, *, settings: Settings | None = None) -> str:
     """Check a user name and password against a registry and store them; return where.
 
     Raises:
@@ -21,12 +22,12 @@ def login(registry: str, username: str, password: str, *, settings: Settings) ->
     from kitline.store.registry.login import store_credential
 
     host = read_registry(registry)
-    with Stores(settings) as stores:
+    with Stores(settings_or_default(settings)) as stores:
         stores.check_login(host, username, password)
     return store_credential(host, username, password)
 
 
-def logout(registry: str, *, settings: Settings) -> str | None:
+def logout(registry: str) -> str | None:
     """Forget what is stored for a registry; return from where, or None if there was nothing."""
     from kitline.store.registry.login import erase_credential
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from kitline.kit.load import load_kit
+from kitline.operations.defaults import plugins_or_default, settings_or_default
 from kitline.operations.stores import Stores, read_reference
 from kitline.store.progress import SILENT
 
@@ -48,8 +49,8 @@ def export(
     source: str | AnyReference,
     target: str,
     *,
-    settings: Settings,
-    plugins: Plugins,
+    settings: Settings | None = None,
+    plugins: Plugins | None = None,
     options: Mapping[str, str] | None = None,
     progress: Progress = SILENT,
 ) -> Exported:
@@ -60,6 +61,8 @@ def export(
     """
     from kitline.plugin.records import ExportContext, Kit
 
+    settings = settings_or_default(settings)
+    plugins = plugins_or_default(plugins, settings)
     name, _, place = target.partition(":")
     exporter = plugins.exporter(name)
     with Stores(settings) as stores:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from kitline.kit.pack import PackOptions
+from kitline.operations.defaults import plugins_or_default, settings_or_default
 from kitline.operations.pack import need_target, pack_tree
 from kitline.operations.stores import Stores, read_reference
 from kitline.store.progress import SILENT
@@ -23,8 +24,8 @@ def import_(
     source: str,
     to: str | AnyReference,
     *,
-    settings: Settings,
-    plugins: Plugins,
+    settings: Settings | None = None,
+    plugins: Plugins | None = None,
     options: Mapping[str, str] | None = None,
     move: bool = True,
     rehash: bool = False,
@@ -38,6 +39,8 @@ def import_(
     """
     from kitline.plugin.records import ImportContext
 
+    settings = settings_or_default(settings)
+    plugins = plugins_or_default(plugins, settings)
     reference = need_target(read_reference(to))
     importer = plugins.importer_for(source)
     with Stores(settings) as stores:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from kitline.kit.kit_config import to_json as kitfile_json
 from kitline.kit.load import load_kit
 from kitline.oci import media_types
+from kitline.operations.defaults import settings_or_default
 from kitline.operations.stores import Stores, read_reference
 
 if TYPE_CHECKING:
@@ -61,10 +62,10 @@ class Inspection:
 
 
 def inspect(
-    source: str | AnyReference, *, settings: Settings, referrers: bool = True
+    source: str | AnyReference, *, settings: Settings | None = None, referrers: bool = True
 ) -> Inspection:
     """Lay a kit open without reading its layers."""
-    with Stores(settings) as stores:
+    with Stores(settings_or_default(settings)) as stores:
         found = stores.find(read_reference(source))
         kit = load_kit(found.store, found.manifest, name=str(found.asked))
         listed = found.store.list_referrers(kit.manifest.digest) if referrers else ()

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from kitline.errors import KitlineError, RepositoryNotFound
 from kitline.kit.load import kit_format, load_kit
 from kitline.oci.manifest import ImageManifest
+from kitline.operations.defaults import settings_or_default
 from kitline.operations.stores import Stores, read_reference
 from kitline.store.parallel import run_all
 from kitline.store.progress import SILENT
@@ -47,12 +48,16 @@ class ListedKit:
 
 
 def list_(
-    repository: str | AnyReference | None = None, *, settings: Settings, all_tags: bool = False
+    repository: str | AnyReference | None = None,
+    *,
+    settings: Settings | None = None,
+    all_tags: bool = False,
 ) -> list[ListedKit]:
     """List the kits of the local store, or of one repository.
 
     Tags that kits keep for themselves are left out unless `all_tags`; other artifacts always are.
     """
+    settings = settings_or_default(settings)
     with Stores(settings) as stores:
         if repository is None:
             return [

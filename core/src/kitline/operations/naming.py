@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from kitline.errors import InvalidReference, UsageError
 from kitline.oci.digest import Digest
 from kitline.oci.reference import check_tag
+from kitline.operations.defaults import settings_or_default
 from kitline.operations.landing import land
 from kitline.operations.results import KitResult
 from kitline.operations.stores import Stores, read_reference
@@ -22,10 +23,11 @@ def tag(
     source: str | AnyReference,
     name: str,
     *,
-    settings: Settings,
+    settings: Settings | None = None,
     move: bool = True,
 ) -> KitResult:
     """Point the tag `name` at a kit of the same repository; a moved tag says where it was."""
+    settings = settings_or_default(settings)
     asked = read_reference(source)
     target = _target(asked, name)
     with Stores(settings) as stores:
@@ -61,13 +63,13 @@ class Removed:
         }
 
 
-def remove(source: str | AnyReference, *, settings: Settings) -> Removed:
+def remove(source: str | AnyReference, *, settings: Settings | None = None) -> Removed:
     """Remove a tag (`name:tag`), or a kit with all its tags (`name@sha256:…`)."""
     asked = read_reference(source)
     target = asked.require_target()
     if target is None:
         raise UsageError(f"{str(asked)!r} names neither a tag nor a digest; say which to remove")
-    with Stores(settings) as stores:
+    with Stores(settings_or_default(settings)) as stores:
         store = stores.open(asked)
         manifest = find_manifest_in(stores, asked)
         if isinstance(target, Digest):

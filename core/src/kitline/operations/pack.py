@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from kitline.errors import SourceError, UsageError
 from kitline.kit.pack import PackOptions
+from kitline.operations.defaults import plugins_or_default, settings_or_default
 from kitline.operations.landing import is_registry, land, tell_tools
 from kitline.operations.receipts import make_receipt
 from kitline.operations.results import KitResult
@@ -39,7 +40,7 @@ def pack(
     folder: str | Path,
     to: str | AnyReference,
     *,
-    settings: Settings,
+    settings: Settings | None = None,
     kitfile: str | Path | bytes | None = None,
     symlinks: str = "follow",
     keep_modes: bool = False,
@@ -63,6 +64,7 @@ def pack(
     """
     from kitline.kit.folder import FolderTree
 
+    settings = settings_or_default(settings)
     reference = need_target(read_reference(to))
     root = Path(folder)
     if not root.is_dir():
@@ -145,9 +147,9 @@ def pack_tree(
             parents=parents,
         )
         write_backs: tuple[WriteBack, ...] = ()
-        if is_registry(reference) and plugins is not None:
+        if is_registry(reference):
             write_backs = tell_tools(
-                plugins,
+                plugins_or_default(plugins, settings),
                 store,
                 packed.manifest,
                 settings,

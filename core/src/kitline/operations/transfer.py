@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from kitline.errors import NotFound, UsageError
 from kitline.oci.manifest import ImageManifest
 from kitline.oci.reference import Reference
+from kitline.operations.defaults import plugins_or_default, settings_or_default
 from kitline.operations.landing import is_registry, land, tell_tools
 from kitline.operations.results import KitResult
 from kitline.operations.stores import Stores, find_manifest, read_reference
@@ -26,7 +27,7 @@ def push(
     source: str | AnyReference,
     to: str | AnyReference | None = None,
     *,
-    settings: Settings,
+    settings: Settings | None = None,
     plugins: Plugins | None = None,
     move: bool = True,
     referrers: bool = True,
@@ -38,6 +39,7 @@ def push(
     Without `to`, a bare name goes below the setting `registry`, and a name with a registry in
     front goes there.
     """
+    settings = settings_or_default(settings)
     asked = read_reference(source)
     target = read_reference(to) if to else _remote_of(asked, settings)
     with Stores(settings) as stores:
@@ -66,13 +68,14 @@ def pull(
     source: str | AnyReference,
     name: str | None = None,
     *,
-    settings: Settings,
+    settings: Settings | None = None,
     move: bool = True,
     referrers: bool = True,
     with_history: bool = False,
     progress: Progress = SILENT,
 ) -> KitResult:
     """Pull a kit from a registry into the local store, under `name` or the name that was asked."""
+    settings = settings_or_default(settings)
     asked = read_reference(source)
     remote = _remote_of(asked, settings)
     local_name = read_reference(name) if name else asked
@@ -100,7 +103,7 @@ def copy(
     source: str | AnyReference,
     to: str | AnyReference,
     *,
-    settings: Settings,
+    settings: Settings | None = None,
     plugins: Plugins | None = None,
     move: bool = True,
     referrers: bool = True,
@@ -108,6 +111,7 @@ def copy(
     progress: Progress = SILENT,
 ) -> KitResult:
     """Copy a kit between any two of: registry, local store, `oci:` folder, `oci-archive:` file."""
+    settings = settings_or_default(settings)
     asked, target = read_reference(source), read_reference(to)
     with Stores(settings) as stores:
         found = stores.find(asked)
@@ -158,9 +162,9 @@ def _transfer(
     place = reference if not is_local else Reference(repository="local", tag=reference.tag)
     landed = land(target, place, manifest, settings, may_move=move)
     write_backs: tuple[WriteBack, ...] = ()
-    if plugins is not None and is_registry(reference) and isinstance(manifest, ImageManifest):
+    if not is_local and is_registry(reference) and isinstance(manifest, ImageManifest):
         write_backs = tell_tools(
-            plugins,
+            plugins_or_default(plugins, settings),
             target,
             manifest,
             settings,
