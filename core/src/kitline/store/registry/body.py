@@ -6,6 +6,7 @@ buffers. A source that is read again after a fault is hashed only where it was n
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from kitline.errors import DigestMismatch, KitlineError, SourceChanged, SourceError
@@ -84,18 +85,17 @@ class Reading:
             raise self.failure
         return found
 
+    def open(self, position: int) -> ByteStream:
+        """Open the source."""
+        with self._naming_failures(position):
+            return self.source.open(position)
+
     def read(self, stream: ByteStream, position: int, most: int) -> memoryview:
         """Return the next block of `stream`, which lies at `position` in the source."""
         view = self._pipeline.buffer()[:most]
-        try:
+        with self._naming_failures(position):
             count = fill(stream, view)
             self.reached(position + count)
-        except (KitlineError, OSError) as cause:
-            self.failure = cause
-            if isinstance(cause, KitlineError):
-                raise
-            self.failure = SourceError(f"read {self.name} at byte {position}: {cause}")
-            raise self.failure from cause
         if not count:
             self.failure = SourceChanged(
                 f"push {self.name}: it ends at byte {position} of {self.source.size}"
@@ -109,6 +109,18 @@ class Reading:
         else:
             self._pipeline.submit(count, None)
         return view[:count]
+
+    @contextmanager
+    def _naming_failures(self, position: int) -> Iterator[None]:
+        """Keep what the source fails with apart from what the network fails with."""
+        try:
+            yield
+        except KitlineError as cause:
+            self.failure = cause
+            raise
+        except OSError as cause:
+            self.failure = SourceError(f"read {self.name} at byte {position}: {cause}")
+            raise self.failure from cause
 
     def reached(self, position: int) -> None:
         """Report progress up to `position`, each byte once."""
@@ -177,7 +189,7 @@ class SourceBody:
         if left <= 0:
             return memoryview(b"")
         if self._stream is None:
-            self._stream = self._reading.source.open(self._position)
+            self._stream = self._reading.open(self._position)
         block = self._reading.read(self._stream, self._position, min(left, RING_BLOCK))
         self._position += len(block)
         if self._position == self._reading.source.size:

@@ -150,7 +150,7 @@ class _Upload:
         if one_put and session.offset == 0 and self._digest is not None:
             return self._commit(session, self._digest, whole=True)
         while session.offset < self._size:
-            stop = min(self._size, session.offset + self._chunk(session))
+            stop = self._next_stop(session)
             whole = stop == self._size and session.offset == 0
             try:
                 ended = session.patch(self._reading, stop, with_range=not whole)
@@ -182,6 +182,11 @@ class _Upload:
         if self._one_put:
             return True
         return self._size <= self._chunk(self._session)
+
+    def _next_stop(self, session: Session) -> int:
+        """Return where the next PATCH ends: no chunk below the registry's minimum is left over."""
+        stop = session.offset + self._chunk(session)
+        return self._size if self._size - stop < max(session.least_chunk, 1) else stop
 
     def _chunk(self, session: Session | None) -> int:
         """Return the size of one PATCH: all, unless options or the registry limit it."""
@@ -218,8 +223,8 @@ class _Upload:
         """Go on with what an earlier process began."""
         if self._journal is None or self._journal.location is None:
             return
-        self._session = Session(self._client, self._journal.location, self._reading.name)
         with suppress(RegistryError):
+            self._session = Session(self._client, self._journal.location, self._reading.name)
             self._recover(lost=False)
 
     def _recover(self, *, lost: bool) -> None:
