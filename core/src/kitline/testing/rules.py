@@ -30,6 +30,8 @@ class Rules:
     """Takes a whole blob with one POST (olareg)."""
     keeps_cut_sessions: bool = True
     """A session survives a broken connection (docker-registry 2.8: no)."""
+    unknown_session: int = 404
+    """Status for a session that is not there (olareg: 400)."""
     relative_locations: bool = False
     """`Location` without scheme and host (olareg)."""
     strict_locations: bool = False
@@ -60,7 +62,7 @@ DOCKER_REGISTRY = Rules(
     keeps_cut_sessions=False,
     strict_locations=True,
 )
-OLAREG = Rules(multi_tag=True, single_post=True, relative_locations=True)
+OLAREG = Rules(multi_tag=True, single_post=True, relative_locations=True, unknown_session=400)
 ECR = Rules(one_patch=True, must_exist=True)
 GHCR = Rules(referrers_api=False, patch_limit=4 * MIB)
 HARBOR = Rules(page_limit=100)

@@ -52,13 +52,13 @@ class Uploads:
     def status(self, call: Call, name: str, session: str) -> Answer:
         """Answer GET: how much has arrived."""
         upload = self._find(call, name, session)
-        return _unknown() if upload is None else self._status(204, name, session, upload)
+        return self._unknown() if upload is None else self._status(204, name, session, upload)
 
     def append(self, call: Call, name: str, session: str) -> Answer:
         """Answer PATCH: take the next bytes."""
         upload = self._find(call, name, session)
         if upload is None or (self.rules.one_patch and upload.patches):
-            return _unknown()
+            return self._unknown()
         length, limit = call.length, self.rules.patch_limit
         if limit is not None and (length is None or length > limit):
             return self._status(416, name, session, upload)
@@ -74,7 +74,7 @@ class Uploads:
         """Answer PUT: take the last bytes and compare the digest."""
         upload = self._find(call, name, session)
         if upload is None:
-            return _unknown()
+            return self._unknown()
         digest = call.argument("digest") or ""
         if not _DIGEST.match(digest):
             return error(400, "DIGEST_INVALID", "digest parsing failed")
@@ -87,7 +87,7 @@ class Uploads:
     def cancel(self, call: Call, name: str, session: str) -> Answer:
         """Answer DELETE."""
         if self._find(call, name, session) is None:
-            return _unknown()
+            return self._unknown()
         self._drop(name, session)
         return Answer(204)
 
@@ -180,9 +180,9 @@ class Uploads:
     def _location(self, name: str, session: str, upload: Upload) -> str:
         return f"/v2/{name}/blobs/uploads/{session}?{urlencode({'_state': upload.state})}"
 
+    def _unknown(self) -> Answer:
+        status = self.rules.unknown_session
+        return error(status, "BLOB_UPLOAD_UNKNOWN", "blob upload unknown to registry")
+
     def _absolute(self, path: str) -> str:
         return path if self.rules.relative_locations else self.base + path
-
-
-def _unknown() -> Answer:
-    return error(404, "BLOB_UPLOAD_UNKNOWN", "blob upload unknown to registry")
