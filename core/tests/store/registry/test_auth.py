@@ -14,6 +14,7 @@ from kitline.errors import AccessDenied, AuthenticationFailed, KitlineError, Reg
 from kitline.store.registry.auth import RegistryAuth
 from kitline.store.registry.credential import Credential
 from kitline.store.registry.credentials import Lookup
+from kitline.store.registry.options import RetryPolicy
 from kitline.store.registry.scopes import Scope
 from kitline.store.registry.tokens import stale_after
 
@@ -92,7 +93,13 @@ class Client:
             self.lookups += 1
             return Lookup(credential=credentials.pop(0) if len(credentials) > 1 else credentials[0])
 
-        self.auth = RegistryAuth("reg.example", origin=origin or base, session=session, find=find)
+        self.auth = RegistryAuth(
+            "reg.example",
+            origin=origin or base,
+            session=session,
+            find=find,
+            retry=RetryPolicy(tries=3, least=0, most=0),
+        )
 
     def get(self, *scopes: Scope, path: str = "/v2/a/b/manifests/v1") -> int:
         response = self.send(path, scopes)
@@ -249,7 +256,8 @@ def test_a_wrong_password_is_tried_once_and_never_shown(
 
     assert str(caught.value) == (
         f"the token service '{registry.base}/token' of registry 'reg.example' refused user 'ci'"
-        " from a test (status 401); run 'kitline login reg.example' to replace them"
+        " from a test (status 401); they are wrong, or give no right here; run 'kitline login"
+        " reg.example' to replace them"
     )
     assert caught.value.status == 401
     assert len(registry.seen("/token")) == 1
@@ -296,14 +304,22 @@ def test_credentials_that_run_out_are_looked_up_again(
 
 
 def test_a_busy_token_service_is_asked_again_and_then_given_up(
-    registry: Registry, session: requests.Session, monkeypatch: pytest.MonkeyPatch
+    registry: Registry, session: requests.Session
 ) -> None:
-    monkeypatch.setattr(time, "sleep", lambda seconds: None)
     registry.status = 503
 
     with pytest.raises(RegistryUnreachable, match="answered 503, 3 times"):
         Client(registry.base, session, USER).get(PULL)
     assert len(registry.seen("/token")) == 3
+
+
+def test_a_token_service_that_does_not_run_is_named(
+    registry: Registry, session: requests.Session
+) -> None:
+    registry.challenge = 'Bearer realm="http://127.0.0.1:1/token"'
+
+    with pytest.raises(RegistryUnreachable, match=r"get a token for registry 'reg\.example': no"):
+        Client(registry.base, session, USER).get(PULL)
 
 
 def test_an_identity_token_is_posted(registry: Registry, session: requests.Session) -> None:

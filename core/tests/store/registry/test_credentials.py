@@ -5,6 +5,7 @@ import json
 import os
 import stat
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -403,6 +404,16 @@ def test_login_and_logout_use_the_helper_that_is_configured(machine: Machine) ->
     assert json.loads(program.with_suffix(".json").read_text()) == {}
     assert json.loads(file.read_text())["auths"] == {}
     assert machine.find("docker.io") is None
+
+
+def test_logins_at_the_same_time_lose_nothing(machine: Machine) -> None:
+    registries = [f"reg{number}.example" for number in range(16)]
+
+    with ThreadPoolExecutor(8) as threads:
+        for name in registries:
+            threads.submit(store_credential, name, "ci", "s", environ=machine.environ)
+
+    assert [machine.find(name) for name in registries] == ["ci:s"] * 16
 
 
 def test_login_with_a_helper_that_is_missing_fails_and_writes_nothing(machine: Machine) -> None:

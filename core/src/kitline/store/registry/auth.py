@@ -17,6 +17,8 @@ from kitline.errors import AccessDenied, AuthenticationFailed, MalformedContent,
 from kitline.store.registry.challenge import Challenge, get_realm, parse_challenges
 from kitline.store.registry.credential import Credential
 from kitline.store.registry.credentials import Lookup, look_up_credential
+from kitline.store.registry.current_credential import CurrentCredential
+from kitline.store.registry.options import RetryPolicy
 from kitline.store.registry.origin import Origin
 from kitline.store.registry.scopes import Scope, join_scopes
 from kitline.store.registry.token_service import TokenService
@@ -42,6 +44,7 @@ class RegistryAuth(TokenAuth):  # type: ignore[misc]  # oras ships no type infor
         timeout: seconds to connect and seconds per read.
         username: the explicit user, with `password`; nothing else is looked for then.
         password: the password of that user.
+        retry: how often the token service is tried.
         find: looks the credential up, called at first need and again when it was refused or ran
             out; None stands for docker's order (`look_up_credential`).
     """
@@ -57,6 +60,7 @@ class RegistryAuth(TokenAuth):  # type: ignore[misc]  # oras ships no type infor
         timeout: tuple[float, float] = (10.0, 60.0),
         username: str | None = None,
         password: str | None = None,
+        retry: RetryPolicy | None = None,
         find: Callable[[], Lookup] | None = None,
     ) -> None:
         super().__init__()
@@ -66,11 +70,17 @@ class RegistryAuth(TokenAuth):  # type: ignore[misc]  # oras ships no type infor
         self.prefix = self._origin.scheme
         self._tls_verify = verify
         self._timeout = timeout
-        self._find = find or (
-            lambda: look_up_credential(registry, repository, username=username, password=password)
+        self._retry = retry or RetryPolicy()
+        self._credential = CurrentCredential(
+            registry,
+            find
+            or (
+                lambda: look_up_credential(
+                    registry, repository, username=username, password=password
+                )
+            ),
         )
         self._lock = threading.RLock()
-        self._lookup: Lookup | None = None
         self._service: TokenService | None = None
         self._wants_basic = False
         self._tokens = TokenCache()
@@ -95,7 +105,7 @@ class RegistryAuth(TokenAuth):  # type: ignore[misc]  # oras ships no type infor
                 token = self._tokens.find(needed, time.monotonic())
                 token = token or self._fetch(self._service, self._joined.get(needed, needed))
                 return {"Authorization": f"Bearer {token.value}"}
-            credential = self._credential() if self._wants_basic else None
+            credential = self._credential.get() if self._wants_basic else None
             return {"Authorization": credential.basic_header()} if credential else {}
 
     def answer(self, response: requests.Response, scopes: Iterable[Scope] = ()) -> bool:
@@ -124,24 +134,20 @@ class RegistryAuth(TokenAuth):  # type: ignore[misc]  # oras ships no type infor
 
     def refusal(self, status: int, what: str) -> RegistryError:
         """Return the error for a 401 or 403 that is final; `what` was attempted, in words."""
+        message = f"registry {self.registry!r} refused to {what} (status {status})"
         with self._lock:
-            credential = self._lookup.credential if self._lookup else None
-            anonymous = credential is None
-        if anonymous:
-            message = f"registry {self.registry!r} refused to {what} (status {status})"
-            return AuthenticationFailed(message + self._missing(), status=status)
+            used = self._credential.known
+            if used is None:
+                hint = self._credential.missing()
+                return AuthenticationFailed(f"{message} and {hint}", status=status)
         return AccessDenied(
-            f"registry {self.registry!r} refused to {what} (status {status}); {credential} is"
-            " accepted but does not have the right",
-            status=status,
+            f"{message}; {used} is accepted but does not have the right", status=status
         )
 
     def describe(self) -> str:
         """Say in words which credential is used and where it comes from, without any secret."""
         with self._lock:
-            credential = self._credential()
-            notes = self._lookup.notes if self._lookup else ()
-        return str(credential) if credential else "; ".join(("no credential found", *notes))
+            return self._credential.describe()
 
     def _answer_bearer(self, challenge: Challenge, sent: str, needed: tuple[Scope, ...]) -> None:
         wanted = join_scopes((*needed, *challenge.scopes))
@@ -156,54 +162,30 @@ class RegistryAuth(TokenAuth):  # type: ignore[misc]  # oras ships no type infor
 
     def _answer_basic(self, sent: str) -> None:
         with self._lock:
-            credential = self._credential()
+            credential = self._credential.get()
             if credential is not None and sent == credential.basic_header():
-                credential = self._look_up_again()
+                credential = self._credential.replace()
             if credential is None:
                 raise AuthenticationFailed(
-                    f"registry {self.registry!r} asks for a user and password{self._missing()}",
+                    f"registry {self.registry!r} asks for a user and password and"
+                    f" {self._credential.missing()}",
                     status=401,
                 )
             self._service, self._wants_basic = None, True
 
     def _fetch(self, service: TokenService, scopes: tuple[Scope, ...]) -> Token:
         """Get a token; a refused credential is looked up again, for it may have been replaced."""
-        credential = self._credential()
+        credential = self._credential.get()
         try:
             token = service.fetch(scopes, credential)
         except AuthenticationFailed as refused:
             if credential is None:
-                notes = "".join(f"; {note}" for note in self._notes())
-                raise AuthenticationFailed(f"{refused}{notes}", status=refused.status) from None
-            token = service.fetch(scopes, self._look_up_again(refused))
+                raise AuthenticationFailed(
+                    f"{refused} and {self._credential.missing()}", status=refused.status
+                ) from None
+            token = service.fetch(scopes, self._credential.replace(refused))
         self._tokens.keep(token)
         return token
-
-    def _credential(self) -> Credential | None:
-        found = self._lookup.credential if self._lookup else None
-        if self._lookup is None or (found is not None and found.has_expired()):
-            self._lookup = self._find()
-        return self._lookup.credential
-
-    def _look_up_again(self, refused: AuthenticationFailed | None = None) -> Credential:
-        """Return what is found now, if that differs from what was refused."""
-        old = self._lookup.credential if self._lookup else None
-        self._lookup = self._find()
-        new = self._lookup.credential
-        if new is None or new.shows_same_as(old):
-            raise refused or AuthenticationFailed(
-                f"registry {self.registry!r} refused {old};"
-                f" run 'kitline login {self.registry}' to replace the credentials",
-                status=401,
-            )
-        return new
-
-    def _missing(self) -> str:
-        notes = "".join(f"; {note}" for note in self._notes())
-        return f" and no credentials were found; run 'kitline login {self.registry}'{notes}"
-
-    def _notes(self) -> tuple[str, ...]:
-        return self._lookup.notes if self._lookup else ()
 
     def _is_own(self, url: str | None) -> bool:
         try:
@@ -229,6 +211,7 @@ class RegistryAuth(TokenAuth):  # type: ignore[misc]  # oras ships no type infor
             session=self.session,
             verify=self._tls_verify,
             timeout=self._timeout,
+            retry=self._retry,
         )
 
     def _unreadable(self, cause: MalformedContent) -> AuthenticationFailed:
@@ -258,8 +241,8 @@ class RegistryAuth(TokenAuth):  # type: ignore[misc]  # oras ships no type infor
         """Use this user and password from now on."""
         credential = Credential.of(username, password, "the arguments")
         with self._lock:
-            self._find = lambda: Lookup(credential=credential)
             self._forget()
+            self._credential.forget(lambda: Lookup(credential=credential))
 
     def set_token_auth(self, token: str) -> None:
         """Refuse: a token without scope and expiry is not kept."""
@@ -271,6 +254,7 @@ class RegistryAuth(TokenAuth):  # type: ignore[misc]  # oras ships no type infor
             self._forget()
 
     def _forget(self) -> None:
-        self._lookup, self._service, self._wants_basic = None, None, False
+        self._credential.forget()
+        self._service, self._wants_basic = None, False
         self._tokens.clear()
         self._joined.clear()

@@ -61,7 +61,7 @@ def erase_credential(registry: str, *, environ: Mapping[str, str] | None = None)
     """
     environ = process_environ if environ is None else environ
     path = _path(environ)
-    if not path.exists():
+    if not os.path.exists(path):  # False also where it may not be looked at
         return None
     with _opened(path) as config:
         helper = config.find_helper(registry, environ)

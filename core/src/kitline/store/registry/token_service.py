@@ -7,16 +7,17 @@ refresh token, which docker calls identity token).
 from __future__ import annotations
 
 import json
-import random
 import re
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
 import requests
 
 from kitline.errors import AuthenticationFailed, RegistryUnreachable
+from kitline.store.registry import faults
+from kitline.store.registry.origin import Origin
+from kitline.store.registry.retry import PASSING, Patience, retry_after
 from kitline.store.registry.session import proxies_for
 from kitline.store.registry.tokens import Token, stale_after
 
@@ -24,10 +25,10 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from kitline.store.registry.credential import Credential
+    from kitline.store.registry.options import RetryPolicy
     from kitline.store.registry.scopes import Scope
 
 CLIENT = "kitline"
-_TRIES = 3
 _LARGEST_ANSWER = 1 << 20
 _TOKEN_TEXT = re.compile(r"[\x21-\x7e]+\Z")
 _NO_POST = {404, 405, 501}
@@ -43,6 +44,7 @@ class TokenService:
     session: requests.Session
     verify: bool | str
     timeout: tuple[float, float]
+    retry: RetryPolicy
 
     def fetch(self, scopes: tuple[Scope, ...], credential: Credential | None) -> Token:
         """Ask for a token, anonymously without credential.
@@ -85,39 +87,45 @@ class TokenService:
         return self._read(self._send("GET", params=query, headers=headers), credential)
 
     def _send(self, method: str, **content: Any) -> requests.Response:
-        problem = ""
-        for attempt in range(_TRIES):
-            if attempt:
-                time.sleep(random.uniform(0.1, 0.5) * attempt)
+        patience = Patience(self.retry)
+        while True:
             try:
-                response = self.session.request(
-                    method,
-                    self.realm,
-                    **content,
-                    auth=_as_it_is,
-                    allow_redirects=False,
-                    stream=True,
-                    verify=self.verify,
-                    timeout=self.timeout,
-                    proxies=proxies_for(urlsplit(self.realm).hostname or ""),
-                )
-            except requests.exceptions.SSLError as cause:
-                raise RegistryUnreachable(f"{self._name} failed in TLS: {cause}") from None
+                response = self._send_once(method, content)
             except requests.exceptions.RequestException as cause:
-                problem = f"gave no answer: {type(cause).__name__}"
-                continue
-            if response.status_code < 500 and response.status_code not in (408, 425, 429):
+                if not faults.is_final(cause) and patience.wait():
+                    continue
+                raise faults.unreachable(
+                    cause,
+                    f"get a token for registry {self.registry!r}",
+                    str(Origin.of(self.realm)),
+                ) from None
+            if response.status_code not in PASSING:
                 return response
-            problem = f"answered {response.status_code}"
             response.close()
-        raise RegistryUnreachable(f"{self._name} {problem}, {_TRIES} times")
+            if not patience.wait(retry_after(response)):
+                raise RegistryUnreachable(
+                    f"{self._name} answered {response.status_code}, {patience.failed} times"
+                )
+
+    def _send_once(self, method: str, content: dict[str, Any]) -> requests.Response:
+        return self.session.request(
+            method,
+            self.realm,
+            **content,
+            auth=_as_it_is,
+            allow_redirects=False,
+            stream=True,
+            verify=self.verify,
+            timeout=self.timeout,
+            proxies=proxies_for(Origin.of(self.realm).host),
+        )
 
     def _read(
         self, response: requests.Response, credential: Credential | None = None
     ) -> dict[str, Any]:
         with response:
             if response.status_code != 200:
-                raise self._refusal(response.status_code, credential)
+                raise self._refusal(response, credential)
             body = self._body(response)
         try:
             answer = json.loads(body)
@@ -138,18 +146,18 @@ class TokenService:
             raise RegistryUnreachable(f"{self._name} broke off: {type(cause).__name__}") from None
         return bytes(body)
 
-    def _refusal(self, status: int, credential: Credential | None) -> AuthenticationFailed:
-        if credential is None:
-            message = (
-                f"{self._name} gives no anonymous token (status {status}) and no credentials were"
-                f" found; run 'kitline login {self.registry}'"
-            )
-        elif 300 <= status < 400:
+    def _refusal(
+        self, response: requests.Response, credential: Credential | None
+    ) -> AuthenticationFailed:
+        status = response.status_code
+        if 300 <= status < 400:
             message = f"{self._name} redirects elsewhere; credentials are not sent on"
+        elif credential is None:
+            message = f"{self._name} gives no anonymous token (status {status})"
         else:
             message = (
-                f"{self._name} refused {credential} (status {status});"
-                f" run 'kitline login {self.registry}' to replace them"
+                f"{self._name} refused {credential} (status {status}); they are wrong, or give no"
+                f" right here; run 'kitline login {self.registry}' to replace them"
             )
         return AuthenticationFailed(message, status=status)
 
