@@ -1,6 +1,7 @@
 """What a plugin sees: `from kitline.plugin import hookimpl, Importer`.
 
-Names are loaded on first use, so that naming this package costs nothing.
+Everything that a plugin needs of core but its errors. Names are loaded on first use, so that naming
+this package costs nothing.
 """
 
 from __future__ import annotations
@@ -9,6 +10,20 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from kitline.kit.kitfile import (
+        Code,
+        Dataset,
+        Docs,
+        Kitfile,
+        McpServer,
+        Model,
+        Package,
+        Part,
+        Prompt,
+    )
+    from kitline.kit.tree import Entry, Fingerprint, KitTree
+    from kitline.oci.digest import Digest
+    from kitline.oci.reference import PinnedReference, Reference
     from kitline.plugin.manager import Plugins
     from kitline.plugin.markers import hookimpl
     from kitline.plugin.receipt import Receipt, ReceiptLayer
@@ -29,42 +44,100 @@ if TYPE_CHECKING:
     )
     from kitline.plugin.status import PluginStatus
     from kitline.plugin.tree import FileTree, bytes_entry
+    from kitline.store.interface import ByteStream, Store
+    from kitline.store.progress import Progress
 
 __all__ = [
+    "ByteStream",
+    "Code",
     "Collected",
+    "Dataset",
+    "Digest",
+    "Docs",
+    "Entry",
     "ExportContext",
     "ExportResult",
     "Exporter",
     "FileTree",
+    "Fingerprint",
     "ImportContext",
     "Importer",
     "Kit",
+    "KitTree",
+    "Kitfile",
+    "McpServer",
+    "Model",
     "Origin",
+    "Package",
     "Parent",
+    "Part",
+    "PinnedReference",
     "PluginStatus",
     "Plugins",
+    "Progress",
     "PromotedEvent",
+    "Prompt",
     "PushedEvent",
     "Receipt",
     "ReceiptLayer",
+    "Reference",
     "Statement",
+    "Store",
     "WriteBack",
     "bytes_entry",
     "hookimpl",
 ]
 
-_MODULES = {
-    "FileTree": "tree",
-    "PluginStatus": "status",
-    "Plugins": "manager",
-    "Receipt": "receipt",
-    "ReceiptLayer": "receipt",
-    "bytes_entry": "tree",
-    "hookimpl": "markers",
+_HOMES = {
+    "ByteStream": "kitline.store.interface",
+    "Code": "kitline.kit.kitfile",
+    "Collected": "kitline.plugin.records",
+    "Dataset": "kitline.kit.kitfile",
+    "Digest": "kitline.oci.digest",
+    "Docs": "kitline.kit.kitfile",
+    "Entry": "kitline.kit.tree",
+    "ExportContext": "kitline.plugin.records",
+    "ExportResult": "kitline.plugin.records",
+    "Exporter": "kitline.plugin.records",
+    "FileTree": "kitline.plugin.tree",
+    "Fingerprint": "kitline.kit.tree",
+    "ImportContext": "kitline.plugin.records",
+    "Importer": "kitline.plugin.records",
+    "Kit": "kitline.plugin.records",
+    "KitTree": "kitline.kit.tree",
+    "Kitfile": "kitline.kit.kitfile",
+    "McpServer": "kitline.kit.kitfile",
+    "Model": "kitline.kit.kitfile",
+    "Origin": "kitline.plugin.records",
+    "Package": "kitline.kit.kitfile",
+    "Parent": "kitline.plugin.records",
+    "Part": "kitline.kit.kitfile",
+    "PinnedReference": "kitline.oci.reference",
+    "PluginStatus": "kitline.plugin.status",
+    "Plugins": "kitline.plugin.manager",
+    "Progress": "kitline.store.progress",
+    "PromotedEvent": "kitline.plugin.records",
+    "Prompt": "kitline.kit.kitfile",
+    "PushedEvent": "kitline.plugin.records",
+    "Receipt": "kitline.plugin.receipt",
+    "ReceiptLayer": "kitline.plugin.receipt",
+    "Reference": "kitline.oci.reference",
+    "Statement": "kitline.plugin.records",
+    "Store": "kitline.store.interface",
+    "WriteBack": "kitline.plugin.records",
+    "bytes_entry": "kitline.plugin.tree",
+    "hookimpl": "kitline.plugin.markers",
 }
 
 
 def __getattr__(name: str) -> object:
-    if name not in __all__:
+    home = _HOMES.get(name)
+    if home is None:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.{_MODULES.get(name, 'records')}"), name)
+    found = getattr(import_module(home), name)
+    globals()[name] = found
+    return found
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -1,7 +1,15 @@
 """A complete plugin: `kitline import example:hello -t hello:v1` makes a kit out of a text."""
 
-from kitline.kit.kitfile import Docs, Kitfile
-from kitline.plugin import Collected, FileTree, Importer, Origin, bytes_entry, hookimpl
+from kitline.plugin import (
+    Collected,
+    Docs,
+    FileTree,
+    Importer,
+    Kitfile,
+    Origin,
+    bytes_entry,
+    hookimpl,
+)
 
 
 def collect(source, options, context):

@@ -15,13 +15,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kitline.errors import SourceError
-from kitline.kit.tree import Entry
+from kitline.plugin import Entry
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from kitline.kit.tree import Fingerprint
-    from kitline.store.interface import ByteStream
+    from kitline.plugin import ByteStream, Fingerprint
     from mlflow.store.artifact.artifact_repo import ArtifactRepository
 
 FOLDER = "model"

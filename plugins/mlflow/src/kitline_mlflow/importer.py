@@ -12,8 +12,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from kitline.errors import Cancelled, SourceError
-from kitline.kit.kitfile import Kitfile, Model
-from kitline.plugin import Collected, FileTree, Origin
+from kitline.plugin import Collected, FileTree, Kitfile, Model, Origin
 
 from kitline_mlflow.files import FOLDER, fetch_files, find_files
 from kitline_mlflow.model_file import read_model_file
@@ -25,8 +24,7 @@ from kitline_mlflow.source import RunSource
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from kitline.kit.tree import Entry
-    from kitline.plugin import ImportContext
+    from kitline.plugin import Entry, ImportContext
     from mlflow.entities import LoggedModel, Run
 
     from kitline_mlflow.model_file import ModelFile

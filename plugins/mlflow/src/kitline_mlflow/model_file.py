@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from kitline.errors import SourceError
 
 if TYPE_CHECKING:
-    from kitline.kit.tree import Entry
+    from kitline.plugin import Entry
 
 LIMIT = 4 << 20
 """Most bytes of an MLmodel; signatures and input schemas stay far below."""

@@ -5,8 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from kitline.errors import InvalidDigest
-from kitline.oci.digest import Digest
-from kitline.plugin import Parent
+from kitline.plugin import Digest, Parent
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
