@@ -9,21 +9,24 @@ import random
 import shutil
 import signal
 import subprocess
+import tempfile
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from harness.programs import run
 from harness.registries import collect_garbage, serve
+from kitline.testing.trees import SMALL_KIT, write_tree
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from harness.programs import Kitline
     from harness.registries import Registry
 
 USER = 54321
-# May read everything (Python may lie in root's home) and write nothing that is not its own.
+# May read everything (Python may lie in root's home), and write nothing that is not its own.
 AS_USER = [
     "setpriv", f"--reuid={USER}", f"--regid={USER}", "--clear-groups",
     "--inh-caps=-all,+dac_read_search", "--ambient-caps=-all,+dac_read_search",
@@ -172,27 +175,19 @@ def test_a_random_user_with_nothing_but_a_temporary_folder_can_work(
     kitline: Kitline,
     distribution: Registry,
     repository: str,
-    tree: Path,
     tree_files: dict[str, bytes],
     read_files: Callable[[Path], dict[str, bytes]],
-    tmp_path: Path,
+    open_folder: Path,
 ) -> None:
-    scratch = tmp_path / "scratch"
+    tree = write_tree(open_folder / "tree", SMALL_KIT)
+    scratch = open_folder / "scratch"
     scratch.mkdir(mode=0o700)
     os.chown(scratch, USER, USER)
     env = {"PATH": os.environ["PATH"], "HOME": "/nonexistent", "TMPDIR": str(scratch)}
 
     def run_as_user(*args: str | Path) -> str:
-        done = subprocess.run(
-            [*AS_USER, *kitline.command, *map(str, args)],
-            env=env,
-            cwd="/",
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        assert done.returncode == 0, done.stderr
-        return done.stdout.splitlines()[-1]
+        command = [*AS_USER, *kitline.command, *args]
+        return run(*command, env=env, cwd=Path("/")).stdout.splitlines()[-1]
 
     pinned = run_as_user("pack", tree, "-t", distribution.reference(f"{repository}:v1"))
     run_as_user("unpack", pinned, "-d", scratch / "out")
@@ -202,3 +197,11 @@ def test_a_random_user_with_nothing_but_a_temporary_folder_can_work(
 
     assert read_files(scratch / "out") == tree_files
     assert read_files(scratch / "local") == tree_files
+
+
+@pytest.fixture
+def open_folder() -> Iterator[Path]:
+    """A temporary folder that every user may enter, other than pytest's own."""
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder).chmod(0o755)
+        yield Path(folder)
