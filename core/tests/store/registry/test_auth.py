@@ -373,6 +373,9 @@ def test_basic_with_a_wrong_password_or_none_is_an_error_without_secret(
     client = Client(registry.base, session, USER)
     assert client.get(PULL) == 401
 
+    error = client.auth.refusal(401, "pull")
+    assert isinstance(error, AuthenticationFailed)
+    assert "refused to pull (status 401): it does not accept user 'ci' from a test" in str(error)
     with pytest.raises(AuthenticationFailed, match="refused user 'ci' from a test; run") as caught:
         client.get(PULL)
     with pytest.raises(AuthenticationFailed, match="asks for a user and password and no cred"):

@@ -140,6 +140,12 @@ class RegistryAuth(TokenAuth):  # type: ignore[misc]  # oras ships no type infor
             if used is None:
                 hint = self._credential.missing()
                 return AuthenticationFailed(f"{message} and {hint}", status=status)
+            if status == 401 and self._wants_basic:
+                return AuthenticationFailed(
+                    f"{message}: it does not accept {used};"
+                    f" run 'kitline login {self.registry}' to replace the credentials",
+                    status=status,
+                )
         return AccessDenied(
             f"{message}; {used} is accepted but does not have the right", status=status
         )
