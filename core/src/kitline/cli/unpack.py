@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
 
 from kitline.cli import options
+
+if TYPE_CHECKING:
+    from kitline.kit.staging import Overwrite
 
 
 @click.command(
@@ -52,7 +57,7 @@ def command(
     settings = options.load_settings(
         source, plain_http=plain_http, insecure=insecure, ca_file=ca_file
     )
-    existing = "replace" if overwrite else "skip" if ignore_existing else "refuse"
+    existing: Overwrite = "replace" if overwrite else "skip" if ignore_existing else "refuse"
     with options.progress_shown(quiet=quiet) as progress:
         result = unpack(
             source,
@@ -71,5 +76,5 @@ def command(
         return
     if not quiet:
         size = options.human_size(result.size)
-        options.say(f"unpacked {source} into {folder} ({result.files} files, {size})")
+        options.say(f"unpacked {source} into {folder} ({result.layers} layers, {size})")
     click.echo(str(result.reference))
