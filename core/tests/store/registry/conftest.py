@@ -29,6 +29,7 @@ def serve() -> Iterator[Serve]:
     def start(script: Script, tls: ssl.SSLContext | None = None) -> str:
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
+            wbufsize = -1  # one packet per answer, else delayed ACKs cost 40 ms each
 
             def handle_any(self) -> None:
                 body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
