@@ -24,6 +24,12 @@ DIGEST_HEADER = "Docker-Content-Digest"
 
 def find_manifest(client: RegistryClient, name: Digest | str) -> Manifest | None:
     """Return the manifest under a digest or a tag, its bytes verified; None if there is none."""
+    found = find_bytes(client, name)
+    return None if found is None else Manifest.from_bytes(found[0], media_type=found[1])
+
+
+def find_bytes(client: RegistryClient, name: Digest | str) -> tuple[bytes, str | None] | None:
+    """Return the verified bytes under a digest or a tag, and the media type stated for them."""
     what = f"read manifest {name} of {client.registry}/{client.repository}"
     response = client.send(
         "GET",
@@ -38,7 +44,7 @@ def find_manifest(client: RegistryClient, name: Digest | str) -> Manifest | None
         return None
     raw = response.content
     _check(raw, name, response, what)
-    return Manifest.from_bytes(raw, media_type=content_type(response))
+    return raw, content_type(response)
 
 
 def _check(raw: bytes, name: Digest | str, response: requests.Response, what: str) -> None:

@@ -12,8 +12,9 @@ from __future__ import annotations
 
 import logging
 import random
+import re
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from kitline.errors import (
     InvalidDescriptor,
@@ -25,21 +26,21 @@ from kitline.errors import (
 from kitline.oci import media_types
 from kitline.oci.descriptor import Descriptor
 from kitline.oci.digest import Digest
-from kitline.oci.json import decode
-from kitline.oci.manifest import ImageIndex
-from kitline.store.registry.manifests import find_manifest, put_manifest
+from kitline.oci.json import decode, encode
+from kitline.oci.manifest import Manifest
+from kitline.store.registry.manifests import find_bytes, find_manifest, put_manifest
 from kitline.store.registry.tags import find_tag, list_tags, next_page
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from kitline.oci.manifest import Manifest
     from kitline.store.registry.client import RegistryClient
 
 _log = logging.getLogger(__name__)
 MOST = 10_000
 """Most entries about one subject that are looked at."""
-_ROUNDS = 6
+_ROUNDS = 10
+_TRUST_TAG = re.compile(r"\.(?:signature|attestation|provenance|sbom|other)-[0-9a-f]{16}\Z")
 _KINDS = (
     ("sig", "signature"),
     ("sigstore.bundle", "signature"),
@@ -118,21 +119,50 @@ def _heal_api(client: RegistryClient, subject: Digest, manifest: Manifest) -> bo
 
 
 def _enter_fallback(client: RegistryClient, subject: Digest, manifest: Manifest) -> None:
-    """Add an entry to the fallback index; repeat while other writers lose it."""
+    """Add to the fallback index what other tools look for, this manifest and lost ones too.
+
+    Every writer has tagged its referrer before it comes here, and leaves only when the index
+    holds all that is tagged: whoever writes last therefore brings back what others lost.
+    """
     tag = fallback_tag(subject)
     for number in range(_ROUNDS):
-        entries = _fallback_entries(client, subject)
-        if any(entry.get("digest") == str(manifest.digest) for entry in entries):
+        fields = _fallback_fields(client, subject)
+        entries = [entry for entry in _entries(fields) if _is_readable(entry)]
+        missing = _missing(client, subject, {str(entry["digest"]) for entry in entries})
+        if not missing:
             return
-        kept = [found for entry in entries if (found := _readable(entry)) is not None]
-        put_manifest(client, ImageIndex.build(manifests=[*kept, _entry(manifest)]), tag)
         _pause(number)
-    entries = _fallback_entries(client, subject)
-    if not any(entry.get("digest") == str(manifest.digest) for entry in entries):
+        fields = {"schemaVersion": 2, "mediaType": media_types.IMAGE_INDEX, **fields}
+        fields["manifests"] = [*entries, *(each.to_json() for each in missing)]
+        put_manifest(client, Manifest.from_bytes(encode(fields)), tag)
+    known = {entry.get("digest") for entry in _entries(_fallback_fields(client, subject))}
+    if str(manifest.digest) not in known:
         raise RegistryError(
             f"attach {manifest.digest} to {subject}: other writers keep replacing the list of"
             f" referrers (tag {tag!r}); the referrer itself is stored, so push it once more"
         )
+
+
+def _missing(client: RegistryClient, subject: Digest, known: set[str]) -> list[Descriptor]:
+    """Return the tagged referrers of trust types that are not `known` by their digest."""
+    marks = {text.partition(":")[2][:16] for text in known}
+    missing = []
+    for tag in list_tags(client, prefix=tag_prefix(subject))[:MOST]:
+        if tag.rpartition("-")[2] in marks or not _TRUST_TAG.search(tag):
+            continue
+        found = find_tag(client, tag)
+        entry = _checked(client, subject, found.digest) if found else None
+        if entry is not None and entry.artifact_type in media_types.TRUST_TYPES:
+            missing.append(entry)
+    return [each for each in missing if str(each.digest) not in known]
+
+
+def _is_readable(entry: dict[str, object]) -> bool:
+    try:
+        Descriptor.from_json(entry)
+    except InvalidDescriptor:
+        return False
+    return True
 
 
 def _entry(manifest: Manifest) -> Descriptor:
@@ -145,13 +175,6 @@ def _entry(manifest: Manifest) -> Descriptor:
     )
 
 
-def _readable(entry: dict[str, object]) -> Descriptor | None:
-    try:
-        return Descriptor.from_json(entry)
-    except (InvalidDescriptor, ValueError):
-        return None
-
-
 def _pause(number: int) -> None:
     if number:
         time.sleep(random.uniform(0.0, 0.1 * number))
@@ -162,7 +185,10 @@ def list_referrers(
 ) -> tuple[Descriptor, ...]:
     """Return the checked referrers of a manifest, sorted by digest."""
     candidates: set[Digest] = set()
-    for entry in (*(_api_entries(client, subject) or ()), *_fallback_entries(client, subject)):
+    for entry in (
+        *(_api_entries(client, subject) or ()),
+        *_entries(_fallback_fields(client, subject)),
+    ):
         try:
             candidates.add(Digest(entry["digest"]))  # type: ignore[arg-type]  # Digest checks
         except (InvalidDigest, KeyError):
@@ -193,12 +219,13 @@ def _checked(client: RegistryClient, subject: Digest, digest: Digest) -> Descrip
         return None
 
 
-def _fallback_entries(client: RegistryClient, subject: Digest) -> Sequence[dict[str, object]]:
+def _fallback_fields(client: RegistryClient, subject: Digest) -> dict[str, Any]:
+    """Return the fallback index as it is, so that foreign fields survive; empty for none."""
     try:
-        index = find_manifest(client, fallback_tag(subject))
-    except (VerificationError, InvalidManifest):
-        return ()
-    return _entries(index.raw) if isinstance(index, ImageIndex) else ()
+        found = find_bytes(client, fallback_tag(subject))
+    except VerificationError:
+        return {}
+    return _decoded(found[0]) if found else {}
 
 
 def _api_entries(client: RegistryClient, subject: Digest) -> Sequence[dict[str, object]] | None:
@@ -220,17 +247,23 @@ def _api_entries(client: RegistryClient, subject: Digest) -> Sequence[dict[str, 
             return found or None
         if "json" not in response.headers.get("Content-Type", ""):
             return None
-        found.extend(_entries(response.content))
+        found.extend(_entries(_decoded(response.content)))
         url = next_page(client, url, response.headers.get("Link", ""))
     return found
 
 
-def _entries(raw: bytes) -> list[dict[str, object]]:
-    """Return the entries of an index from outside; none if it cannot be read."""
+def _decoded(raw: bytes) -> dict[str, Any]:
+    """Return an object from outside; empty if it cannot be read."""
     try:
-        manifests = decode(raw, limit=len(raw))["manifests"]
-    except (ValueError, KeyError, TypeError):
+        fields = decode(raw)
+    except ValueError:
+        return {}
+    return fields if isinstance(fields, dict) else {}
+
+
+def _entries(fields: dict[str, Any]) -> list[dict[str, object]]:
+    """Return what an index from outside lists, as far as it can be read."""
+    found = fields.get("manifests")
+    if not isinstance(found, list):
         return []
-    if not isinstance(manifests, list):
-        return []
-    return [entry for entry in manifests if isinstance(entry, dict)]
+    return [entry for entry in found if isinstance(entry, dict)]
