@@ -198,7 +198,7 @@ class LayoutStore(LayoutReader):
         except BaseException:
             task.end("failed")
             raise
-        task.end("exists" if stored.existed else "stored")
+        task.end("exists" if stored.existed else "pushed")
         return stored
 
     def _take_in(
