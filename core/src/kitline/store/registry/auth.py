@@ -120,7 +120,7 @@ class RegistryAuth(TokenAuth):  # type: ignore[misc]  # oras ships no type infor
         """
         if response.status_code != 401 or not self._is_own(response.url):
             return False
-        ways = {challenge.scheme: challenge for challenge in self._challenges(response)}
+        ways = {way.scheme: way for way in reversed(self._challenges(response))}
         sent = str(response.request.headers.get("Authorization", ""))
         if "bearer" in ways:
             response.close()  # frees its connection for the request to the token service
