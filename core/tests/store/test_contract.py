@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 import pytest
 from kitline.oci.reference import LayoutReference, Reference
+from kitline.store.layout import LayoutStore
 from kitline.store.memory import MemoryStore
 from kitline.store.registry import RegistryOptions, RetryPolicy, open_registry
 from kitline.testing import LocalRegistry, Rules
@@ -30,10 +31,9 @@ class TestMemoryStore(StoreContract):
 class TestLayoutStore(StoreContract):
     @pytest.fixture
     def store(self, tmp_path: Path) -> Iterator[Store]:
-        layout = pytest.importorskip("kitline.store.layout")
         folder = tmp_path / "layout"
         name = f"oci:{folder}"
-        with layout.LayoutStore(folder, name=name, pin=LayoutReference.parse(name).pin) as store:
+        with LayoutStore(folder, name=name, pin=LayoutReference.parse(name).pin) as store:
             yield store
 
 

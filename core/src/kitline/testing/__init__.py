@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from kitline.testing.authorization import BasicAuth, BearerAuth
     from kitline.testing.faults import Fault
     from kitline.testing.http_server import Request
+    from kitline.testing.plugin_contracts import ExporterContract, ImporterContract
     from kitline.testing.registry import LocalRegistry
     from kitline.testing.rules import Rules
     from kitline.testing.store_contract import StoreContract
@@ -19,14 +20,26 @@ if TYPE_CHECKING:
 _HOMES = {
     "BasicAuth": "authorization",
     "BearerAuth": "authorization",
+    "ExporterContract": "plugin_contracts",
     "Fault": "faults",
+    "ImporterContract": "plugin_contracts",
     "LocalRegistry": "registry",
     "Request": "http_server",
     "Rules": "rules",
     "StoreContract": "store_contract",
 }
 
-__all__ = ["BasicAuth", "BearerAuth", "Fault", "LocalRegistry", "Request", "Rules", "StoreContract"]
+__all__ = [
+    "BasicAuth",
+    "BearerAuth",
+    "ExporterContract",
+    "Fault",
+    "ImporterContract",
+    "LocalRegistry",
+    "Request",
+    "Rules",
+    "StoreContract",
+]
 
 
 def __getattr__(name: str) -> object:
