@@ -269,7 +269,9 @@ def is_reference(path: str) -> bool:
         found = Reference.parse(path)
     except InvalidReference:
         return False
-    return found.tag is not None or found.digest is not None
+    # to kit a first segment without `.` and `:` is no registry: `D/r:1` is a path
+    is_kit_like = found.registry in (None, "localhost") or any(c in found.registry for c in ".:")
+    return is_kit_like and (found.tag is not None or found.digest is not None)
 
 
 def _listed(

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 _PART_TYPE = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*\Z")
 _PART_TYPE_LIMIT = 64
+_NO_REFERENCE = "holds ':' or '@', which kit takes for a reference to another kit"
 _CONTROL = re.compile("[\x00-\x1f\x7f\ud800-\udfff]")
 _S3 = re.compile(r"s3://[^/?#]+/[^?#]+(\?versionId=[^?#&]*)?\Z")
 
@@ -78,7 +79,7 @@ def find_path_problem(path: str) -> str | None:
     if any(".." in name for name in clean_path(path).split("/")):
         return f"{path!r} holds '..' inside a name; kit packs it but cannot unpack it"
     if ":" in path or "@" in path:
-        return f"{path!r} holds ':' or '@', which kit takes for a reference to another kit"
+        return f"{path!r} {_NO_REFERENCE}"
     return None
 
 
@@ -87,6 +88,8 @@ def _check_model(kitfile: Kitfile) -> Iterator[Problem]:
     if model is None:
         return
     if model.path and not model.is_remote and (reason := find_path_problem(model.path)):
+        if reason.endswith(_NO_REFERENCE):
+            reason = f"{model.path!r} is neither a path nor a reference to a kit with tag or digest"
         yield Problem("model.path", reason)
     if model.parts and not model.path:
         yield Problem(

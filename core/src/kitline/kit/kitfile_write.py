@@ -61,7 +61,7 @@ def _fields(entry: Any) -> dict[str, Any]:
             result[key.name] = [_fields(each) for each in value]
         elif key.kind == "texts" and value:
             result[key.name] = _Flow(value)
-        elif (key.kind == "free" and value is not None) or (key.kind == "text" and (value or key.is_always_written)):
+        elif value or key.is_always_written or (key.kind == "free" and value is not None):
             result[key.name] = value
     return result
 
@@ -75,8 +75,6 @@ class _Flow(tuple[str, ...]):
 def _block_map(value: dict[str, Any], indent: int) -> list[str]:
     lines = []
     for name, item in value.items():
-        if not isinstance(name, str):
-            raise ValueError(f"the key {name!r} of parameters is not a text")
         pad, key = " " * indent, _text(name, indent=None)
         if len(key) > _SIMPLE_KEY_LIMIT:
             lines.append(f"{pad}? {key}\n")
@@ -116,12 +114,16 @@ def _is_block(value: Any) -> bool:
 
 
 def _sorted(value: dict[str, Any]) -> dict[str, Any]:
-    # objects of the Kitfile are in kit's order already and are no plain parameters
-    return value if isinstance(value, _Ordered) else sorted_map(value)
+    if isinstance(value, _Ordered):
+        return value
+    for name in value:
+        if not isinstance(name, str):
+            raise ValueError(f"the key {name!r} of parameters is not a text")
+    return sorted_map(value)
 
 
 class _Ordered(dict[str, Any]):
-    """An object whose keys have an order of their own."""
+    """An object of the Kitfile, in kit's order; other maps are parameters and sorted."""
 
 
 def _scalar(value: Any, indent: int) -> str:

@@ -1,7 +1,7 @@
 """Which layer holds which entry of a Kitfile.
 
-By digest first; by path where a digest is there twice or where entries have none (kits of kit
-before 1.4 or so); by position last. What does not fit is refused by name, never guessed.
+By digest first; by path where a digest is there twice or where entries have none, as in kits made
+before the field existed; by position last. What does not fit is refused by name, never guessed.
 """
 
 from __future__ import annotations

@@ -15,7 +15,7 @@ SIZE_LIMIT = 1 << 20
 DEPTH_LIMIT = 100
 """Deepest nesting, aliases followed."""
 NODE_LIMIT = 250_000
-"""Most nodes, aliases followed; a text below the size limit without aliases may hold more."""
+"""Most values, aliases followed."""
 
 
 class YamlError(ValueError):
@@ -89,7 +89,10 @@ class _Composer:
         self._loader.get_event()  # stream start
         if self._loader.check_event(yaml.StreamEndEvent):
             return None
-        self._loader.get_event()  # document start
+        start = self._loader.get_event()
+        if start.version not in (None, (1, 1)):
+            version = ".".join(str(number) for number in start.version)
+            raise YamlError(1, f"kit does not read '%YAML {version}'; remove the line")
         return self._read(1)
 
     def _read(self, depth: int) -> Node:
