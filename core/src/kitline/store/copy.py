@@ -67,7 +67,7 @@ class StoredSource:
     """A blob of a store as a `BlobSource`.
 
     The bytes are not verified here: `push_blob` with the descriptor's digest verifies all of them
-    in any case, also those of a transfer that goes on at an offset; hashing twice would cost a core.
+    in any case, also those of a transfer that goes on at an offset; a second hash costs a core.
     """
 
     def __init__(self, store: Fetcher, descriptor: Descriptor) -> None:

@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from kitline.errors import KitlineError, ManifestNotFound
-from kitline.oci import media_types
 from kitline.oci.digest import Digest
 from kitline.store.ingest import Leftovers, prune_ingest
 from kitline.store.locate import BLOB_FOLDER, INGEST_FOLDER
@@ -139,8 +138,7 @@ def _reachable(store: LayoutStore) -> Iterator[Digest]:
             continue
         seen.add(descriptor.digest)
         yield descriptor.digest
-        is_manifest = descriptor.media_type in (*media_types.MANIFESTS, *media_types.INDEXES)
-        if is_manifest and store.has_blob(descriptor.digest):
+        if store.is_manifest(descriptor) and store.has_blob(descriptor.digest):
             waiting += store.read_manifest(descriptor).references
 
 

@@ -139,6 +139,11 @@ class LayoutReader(ABC):
             )
         return next(iter(left.values()))
 
+    @staticmethod
+    def is_manifest(descriptor: Descriptor) -> bool:
+        """Tell whether a descriptor is of a manifest or an index."""
+        return descriptor.media_type in (*media_types.MANIFESTS, *media_types.INDEXES)
+
     def find_subject(self, descriptor: Descriptor) -> Digest | None:
         """Return what a listed manifest is about; None too if it cannot be read."""
         return self._about(descriptor).subject
