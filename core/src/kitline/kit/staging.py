@@ -1,0 +1,313 @@
+"""Staging: a folder is unpacked beside its target and put in its place when all of it is right.
+
+Every name is created through the handles of its folders, never through a link and never over
+something that is there. What fails leaves nothing behind.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import secrets
+import shutil
+import stat
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, Literal
+
+from kitline.errors import TargetError, UnsafeLayer
+from kitline.kit.layer_path import check_layer_path
+from kitline.kit.limits import Limits
+from kitline.kit.placing import Placing, open_below
+from kitline.store.durable import FileWriter, fsync_folder, make_folders, sync_filesystem
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from types import TracebackType
+    from typing import Self
+
+Overwrite = Literal["refuse", "replace", "skip"]
+
+_FOLDER_FLAGS: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+_NEW_FILE: Final = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+_LARGE: Final = 8 << 20
+_FILE_MODE: Final = 0o644
+_KEPT_OPEN: Final = 64
+
+
+class Staging:
+    """A context in which a folder is unpacked; `commit()` moves it to `target`.
+
+    Args:
+        target: The folder that is to hold the content; created with its parents if missing.
+        overwrite: What to do with files that are there: `refuse` the whole, `replace` or `skip`
+            them.
+        durable: Whether all is on the disk before it is moved.
+        limits: What is refused.
+
+    Raises:
+        TargetError: if the target is no folder or cannot be written.
+    """
+
+    def __init__(
+        self,
+        target: Path,
+        overwrite: Overwrite = "refuse",
+        *,
+        durable: bool = True,
+        limits: Limits | None = None,
+    ) -> None:
+        self.target = Path(os.path.realpath(target))
+        self.limits = limits or Limits()
+        self._overwrite = overwrite
+        self._durable = durable
+        self._folders: dict[str, int] = {}
+        self._modes: dict[str, int] = {}
+        self._may_equal: set[str] = set()
+        self._entries = 0
+        self._umask = 0
+        self._inherited = 0
+
+    def __enter__(self) -> Self:
+        self.folder = self._make_folder()
+        self._root = os.open(self.folder, _FOLDER_FLAGS)
+        mode = stat.S_IMODE(os.fstat(self._root).st_mode)
+        self._umask = 0o777 & ~mode
+        self._inherited = mode & stat.S_ISGID
+        os.fchmod(self._root, 0o700 | self._inherited)
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+        /,
+    ) -> None:
+        self._close_folders()
+        os.close(self._root)
+        _remove_tree(self.folder)
+
+    def add_folder(self, path: str, mode: int) -> None:
+        """Make a folder with all that lead to it; one that is there gets the mode."""
+        self._folder(path)
+        self._modes[path] = mode & 0o1777 & ~self._umask
+
+    def create_file(self, path: str, mode: int, size: int | None) -> FileInStaging:
+        """Create a file that must not be there yet; `path` is checked by the caller."""
+        self.count_entry(path)
+        above, _, name = path.rpartition("/")
+        folder = self._folder(above)
+        try:
+            fd = os.open(name, _NEW_FILE, mode & 0o777, dir_fd=folder)
+        except FileExistsError:
+            raise UnsafeLayer(
+                f"cannot unpack {path!r}: the kit holds it twice, or the file system takes it for "
+                "another name of the kit; nothing was kept"
+            ) from None
+        except OSError as cause:
+            raise _cannot_write(path, cause) from cause
+        return FileInStaging(fd, size)
+
+    def write_file(
+        self, path: str, content: bytes, mode: int = _FILE_MODE, *, may_equal: bool = False
+    ) -> None:
+        """Write a small file, such as the Kitfile.
+
+        With `may_equal` a file of the target with the same content is no conflict.
+        """
+        path = check_layer_path(path, "Kitfile", self.limits)
+        file = self.create_file(path, mode, len(content))
+        try:
+            file.write(memoryview(content))
+        finally:
+            file.close()
+        if may_equal:
+            self._may_equal.add(path)
+
+    def count_entry(self, path: str) -> None:
+        """Count one more file or folder.
+
+        Raises:
+            UnsafeLayer: if the kit holds too many.
+        """
+        self._entries += 1
+        if self._entries > self.limits.entries:
+            raise UnsafeLayer(
+                f"cannot unpack {path!r}: the kit holds more than {self.limits.entries} files "
+                "and folders; nothing was kept"
+            )
+
+    def commit(self) -> None:
+        """Put everything in its place.
+
+        Raises:
+            TargetError: if files are in the way; then nothing was moved.
+        """
+        self._close_folders()
+        placing = Placing(self._root, self.target, self._overwrite, self._may_equal)
+        try:
+            placing.check()
+            if self._may_rename_whole():
+                self._rename_whole()
+            else:
+                self._sync(self._root)
+                placing.move()
+                # later: a folder without write permission could not be moved
+                self._set_modes(placing.is_new, placing.target_fd)
+                self._sync(placing.target_fd)
+        except OSError as cause:
+            raise TargetError(
+                f"cannot put the kit into {str(self.target)!r}: {cause.strerror}"
+                + (f" ({cause.filename!r})" if cause.filename else "")
+            ) from cause
+        finally:
+            placing.close()
+
+    def _rename_whole(self) -> None:
+        self._set_modes(lambda _: True, self._root)
+        os.fchmod(self._root, self._inherited | (0o777 & ~self._umask))
+        self._sync(self._root)
+        os.rename(self.folder, self.target)
+        if self._durable:
+            fsync_folder(self.target.parent)
+
+    def _sync(self, fd: int) -> None:
+        if self._durable:
+            sync_filesystem(fd)
+
+    def _may_rename_whole(self) -> bool:
+        """Tell whether the target is missing, or empty and nobody's working folder."""
+        if self.folder.parent != self.target.parent:
+            return False
+        try:
+            found = os.lstat(self.target)
+        except FileNotFoundError:
+            return True
+        own = os.fstat(self._root)
+        return (
+            not os.listdir(self.target)
+            and not os.path.samestat(found, os.stat("."))
+            and (found.st_uid, found.st_gid) == (own.st_uid, own.st_gid)
+            and stat.S_IMODE(found.st_mode) == self._inherited | (0o777 & ~self._umask)
+        )
+
+    def _set_modes(self, is_ours: Callable[[str], bool], root: int) -> None:
+        """Give folders their modes, inner ones first, since an outer one may then be closed."""
+        for path in sorted(self._modes, reverse=True):
+            if is_ours(path):
+                with open_below(root, path) as fd:
+                    mode = stat.S_IMODE(os.fstat(fd).st_mode)
+                    wanted = self._modes[path] | (mode & stat.S_ISGID)
+                    if mode != wanted:
+                        os.fchmod(fd, wanted)
+
+    def _folder(self, path: str) -> int:
+        """Return a handle of a folder, made if it is not there."""
+        if not path:
+            return self._root
+        fd = self._folders.get(path)
+        if fd is None:
+            above, _, name = path.rpartition("/")
+            fd, is_new = _open_or_make(name, self._folder(above), path)
+            if is_new:
+                self.count_entry(path)
+            if len(self._folders) >= _KEPT_OPEN:
+                self._close_folders()
+            self._folders[path] = fd
+        return fd
+
+    def _close_folders(self) -> None:
+        for fd in self._folders.values():
+            os.close(fd)
+        self._folders.clear()
+
+    def _make_folder(self) -> Path:
+        """Make the staging folder: beside the target, inside of it if that is a mount point."""
+        target = self.target
+        try:
+            make_folders(target.parent)
+            if os.path.lexists(target) and not target.is_dir():
+                raise TargetError(f"cannot unpack into {str(target)!r}: it is no folder")
+            inside = target.is_dir() and not _is_neighbour(target)
+            place = target if inside else target.parent
+            folder = place / f".kitline-{secrets.token_hex(8)}"
+            folder.mkdir(0o777)
+        except OSError as cause:
+            raise TargetError(f"cannot unpack into {str(target)!r}: {cause.strerror}") from cause
+        return folder
+
+
+class FileInStaging:
+    """A new file that is being written; large ones go past the page cache."""
+
+    __slots__ = ("_fd", "_writer")
+
+    def __init__(self, fd: int, size: int | None) -> None:
+        self._fd = fd
+        large = size is None or size >= _LARGE
+        self._writer = FileWriter(fd, size=size) if large else None
+
+    def write(self, view: memoryview) -> None:
+        """Write all of `view`."""
+        if self._writer is not None:
+            self._writer.write(view)
+            return
+        while view:
+            view = view[os.write(self._fd, view) :]
+
+    def close(self) -> None:
+        """Close the file; again is no error."""
+        if self._fd < 0:
+            return
+        try:
+            if self._writer is not None:
+                self._writer.finish()
+        finally:
+            os.close(self._fd)
+            self._fd = -1
+
+
+def _open_or_make(name: str, above: int, path: str) -> tuple[int, bool]:
+    """Return a handle of a folder, and whether it was made for that."""
+    is_new = True
+    try:
+        try:
+            os.mkdir(name, 0o777, dir_fd=above)
+        except FileExistsError:
+            is_new = False
+        return os.open(name, _FOLDER_FLAGS, dir_fd=above), is_new
+    except OSError as cause:
+        if cause.errno in (errno.ENOTDIR, errno.ELOOP):
+            raise UnsafeLayer(
+                f"cannot unpack {path!r}: the kit holds a file and a folder of this name; "
+                "nothing was kept"
+            ) from None
+        raise _cannot_write(path, cause) from cause
+
+
+def _is_neighbour(target: Path) -> bool:
+    """Tell whether something beside the target can be renamed to it."""
+    parent = target.parent
+    return os.stat(parent).st_dev == os.stat(target).st_dev and os.access(parent, os.W_OK | os.X_OK)
+
+
+def _cannot_write(path: str, cause: OSError) -> TargetError:
+    return TargetError(f"cannot write {path!r}: {cause.strerror}")
+
+
+def _remove_tree(folder: Path) -> None:
+    """Remove what is left of a staging folder, folders without write permission included."""
+
+    def retry(function: object, path: str, _: object) -> None:
+        with contextlib.suppress(OSError):
+            os.chmod(os.path.dirname(path), 0o700)
+            os.chmod(path, 0o700, follow_symlinks=False)
+        with contextlib.suppress(OSError):
+            if os.path.isdir(path) and not os.path.islink(path):
+                shutil.rmtree(path, ignore_errors=True)
+            else:
+                os.unlink(path)
+
+    if folder.exists():
+        shutil.rmtree(folder, onerror=retry)
