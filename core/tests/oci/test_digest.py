@@ -7,7 +7,6 @@ import hashlib
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-
 from kitline.errors import InvalidDigest
 from kitline.oci.digest import Digest, Hasher
 

@@ -8,7 +8,6 @@ import math
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-
 from kitline.oci.json import decode, encode, sorted_map
 
 values = st.recursive(

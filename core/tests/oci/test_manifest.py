@@ -6,7 +6,6 @@ import json
 from typing import Any
 
 import pytest
-
 from kitline.errors import InvalidDescriptor, InvalidManifest
 from kitline.oci import media_types
 from kitline.oci.descriptor import Descriptor

@@ -7,7 +7,6 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-
 from kitline.errors import AmbiguousReference, InvalidReference
 from kitline.oci.digest import Digest
 from kitline.oci.reference import LayoutReference, PinnedReference, Reference, parse_reference

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
 from kitline.errors import InvalidSetting, UsageError
 from kitline.operations.settings import Policy, Settings
 

@@ -139,7 +139,7 @@ class Stores:
 
     def close(self) -> None:
         """Close every store that was opened."""
-        for store in self._opened.values():
+        for store in reversed(self._opened.values()):  # targets before the sources they read
             store.close()
         self._opened.clear()
 

@@ -107,6 +107,21 @@ class RegistryStore:
         """Find out what works here, leaving nothing behind; for `kitline doctor`."""
         return run_probe(self._client)
 
+    def check_login(self) -> None:
+        """Ask the registry whether it accepts the credentials.
+
+        Raises:
+            AuthenticationFailed: if it does not.
+        """
+        client = self._client
+        client.send(
+            "GET",
+            f"{client.origin}/v2/",
+            f"log in to {client.registry}",
+            expect={200},
+            scopes=(),
+        )
+
     def close(self) -> None:
         self._client.close()
 
