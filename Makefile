@@ -53,7 +53,7 @@ lint: $(STAMP) ## ruff, mypy for each distribution, import contracts
 	@$(BIN)/ruff format --check
 	@$(BIN)/mypy core/src
 	@for plugin in $(wildcard plugins/*/src); do echo "mypy $$plugin"; $(BIN)/mypy $$plugin; done
-	@$(BIN)/mypy tests
+	@$(BIN)/mypy conftest.py tests docs
 	@MYPYPATH=benchmarks $(BIN)/mypy benchmarks
 	@$(BIN)/lint-imports
 
