@@ -17,7 +17,7 @@ from kitline.kit.kitfile import Kitfile
 from kitline.oci.digest import Digest
 from kitline.oci.json import decode, encode, sorted_map
 
-DEPTH_LIMIT = 200
+DEPTH_LIMIT = 100
 """Deepest nesting of a config, in levels."""
 
 _SURROGATES = re.compile("[\ud800-\udfff]")

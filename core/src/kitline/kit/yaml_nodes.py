@@ -51,8 +51,8 @@ def read_nodes(text: bytes | str) -> Node | None:
         YamlError: for text that is not YAML, too long, nested too deep or blown up by aliases.
     """
     decoded = _decode(text)
-    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)(decoded)
     try:
+        loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)(decoded)
         return _Composer(loader).read_document()
     except yaml.MarkedYAMLError as cause:
         mark = cause.problem_mark or cause.context_mark
@@ -61,8 +61,6 @@ def read_nodes(text: bytes | str) -> Node | None:
     except yaml.YAMLError as cause:
         said = str(cause).splitlines()[0]
         raise YamlError(0, f"not YAML: {said}") from cause
-    finally:
-        loader.dispose()
 
 
 def _decode(text: bytes | str) -> str:
