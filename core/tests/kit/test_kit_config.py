@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from kitline.errors import InvalidConfig
 from kitline.kit.kit_config import from_config, to_config
@@ -110,6 +110,7 @@ JSON = st.recursive(
 )
 
 
+@settings(deadline=None)
 @given(st.dictionaries(st.sampled_from(KEYS), JSON))
 def test_any_json_is_read_or_refused(fields: dict[str, Any]) -> None:
     try:
@@ -119,6 +120,7 @@ def test_any_json_is_read_or_refused(fields: dict[str, Any]) -> None:
     assert to_config(from_config(config)) == config
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=200))
 def test_any_bytes_are_read_or_refused(data: bytes) -> None:
     with contextlib.suppress(InvalidConfig):

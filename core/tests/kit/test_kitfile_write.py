@@ -84,13 +84,13 @@ def kitfiles(draw: st.DrawFn) -> Kitfile:
 
 
 @given(kitfiles())
-@settings(max_examples=100)
+@settings(max_examples=100, deadline=None)
 def test_a_kitfile_that_is_written_reads_back_equal(kitfile: Kitfile) -> None:
     assert read_kitfile(write_kitfile(kitfile)).kitfile == kitfile
 
 
 @given(kitfiles())
-@settings(max_examples=50)
+@settings(max_examples=50, deadline=None)
 def test_a_config_that_is_written_reads_back_equal(kitfile: Kitfile) -> None:
     config = to_config(kitfile)
 
@@ -102,7 +102,7 @@ def test_a_config_that_is_written_reads_back_equal(kitfile: Kitfile) -> None:
 
 
 @given(PARAMETERS)
-@settings(max_examples=200)
+@settings(max_examples=200, deadline=None)
 @example({"<<": 1, "=": 2, "x" * 2000: {"a\nb": ["\n", " a\nb", "a\n\n", "\t", "\x85", "\ufeff"]}})
 @example([[[], {}], [[1]], {"a": [{"b": {}}]}, "---", "...", "#", "é", "😀"])
 def test_parameters_keep_their_values_and_their_kinds(parameters: Any) -> None:
@@ -116,6 +116,7 @@ def test_parameters_keep_their_values_and_their_kinds(parameters: Any) -> None:
     )
 
 
+@settings(deadline=None)
 @given(NUMBERS)
 def test_other_yaml_readers_see_the_same_numbers(number: float) -> None:
     written = write_kitfile(Kitfile(model=Model(path="a", parameters=[number])))

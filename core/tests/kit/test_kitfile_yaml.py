@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from kitline.errors import KitfileError
 from kitline.kit.kit_config import from_config, to_config
@@ -191,12 +191,14 @@ def test_the_list_of_problems_ends_somewhere() -> None:
     assert found[-1] == "and more"
 
 
+@settings(deadline=None)
 @given(st.text() | st.binary())
 def test_any_text_is_read_or_refused(text: str | bytes) -> None:
     with contextlib.suppress(KitfileError):
         assert json.loads(to_config(read_kitfile(text).kitfile))
 
 
+@settings(deadline=None)
 @given(st.lists(st.sampled_from("abc: -[]{}&*<!|>'\"\n#,?~\t1.").map(str), max_size=40))
 def test_any_yaml_is_read_or_refused(characters: list[str]) -> None:
     with contextlib.suppress(KitfileError):

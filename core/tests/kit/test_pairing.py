@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from kitline.errors import InvalidConfig
 from kitline.kit.kitfile import Code, Docs, Kitfile, Model, Part, Prompt
@@ -133,6 +133,7 @@ def test_a_kit_without_entries_has_no_pairs() -> None:
     assert pair_parts(Kitfile(), [layer("docs", "1")]) == []
 
 
+@settings(deadline=None)
 @given(
     st.lists(st.tuples(st.sampled_from("ab"), st.none() | st.sampled_from("xy")), max_size=4),
     st.lists(
