@@ -84,7 +84,7 @@ def kitfiles(draw: st.DrawFn) -> Kitfile:
 
 
 @given(kitfiles())
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=50, deadline=None)
 def test_a_kitfile_that_is_written_reads_back_equal(kitfile: Kitfile) -> None:
     assert read_kitfile(write_kitfile(kitfile)).kitfile == kitfile
 
@@ -102,7 +102,7 @@ def test_a_config_that_is_written_reads_back_equal(kitfile: Kitfile) -> None:
 
 
 @given(PARAMETERS)
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 @example({"<<": 1, "=": 2, "x" * 2000: {"a\nb": ["\n", " a\nb", "a\n\n", "\t", "\x85", "\ufeff"]}})
 @example([[[], {}], [[1]], {"a": [{"b": {}}]}, "---", "...", "#", "é", "😀"])
 def test_parameters_keep_their_values_and_their_kinds(parameters: Any) -> None:
