@@ -7,12 +7,13 @@ Everything in oras that moves blobs or manifests is not used (reference, section
 
 from __future__ import annotations
 
+from importlib.metadata import version
 from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import quote, urlencode
 
 from oras.provider import Registry
 
-from kitline.errors import RegistryError
+from kitline.errors import InvalidSetting, RegistryError
 from kitline.store.registry import faults
 from kitline.store.registry.auth import RegistryAuth
 from kitline.store.registry.origin import Origin, follow
@@ -49,6 +50,8 @@ class RegistryClient(Registry):  # type: ignore[misc]  # oras ships no type info
         self.origin = Origin.of_registry(registry, plain_http=options.plain_http)
         verify: bool | str = not options.insecure
         if options.ca_file is not None and not options.insecure:
+            if not options.ca_file.is_file():
+                raise InvalidSetting("ca_file", "the options", f"no file {str(options.ca_file)!r}")
             verify = str(options.ca_file)
         super().__init__(
             hostname=registry, insecure=self.origin.scheme == "http", tls_verify=verify
@@ -58,7 +61,10 @@ class RegistryClient(Registry):  # type: ignore[misc]  # oras ships no type info
         self.repository = _library(registry, repository)
         self.takes_patches = True
         """Until the registry shows that it takes a blob only in one PUT."""
+        self.largest_body: int | None = None
+        """Bytes that a proxy on the way lets through in one request, once it has refused more."""
         self._timeout = (options.connect_timeout, options.read_timeout)
+        self.session.headers["User-Agent"] = f"kitline/{version('kitline')}"
         furnish(self.session, connections=options.concurrency, timeout=options.read_timeout)
         self.auth = RegistryAuth(
             registry,

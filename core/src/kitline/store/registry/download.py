@@ -8,7 +8,6 @@ of another length than the descriptor's is refused.
 from __future__ import annotations
 
 import re
-from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from kitline.errors import BlobNotFound, RegistryError, SizeMismatch
@@ -86,8 +85,12 @@ class BlobStream:
     def _raw_read(self, wanted: memoryview) -> int:
         assert self._response is not None
         if self._response.headers.get("Content-Encoding", "identity") in ("identity", ""):
-            return int(self._response.raw.readinto(wanted) or 0)
-        piece = self._response.raw.read(len(wanted), decode_content=True)
+            if not self._patience.failed:
+                return int(self._response.raw.readinto(wanted) or 0)
+            # After a fault take what there is: of a large read that breaks all bytes are lost.
+            piece = self._response.raw.read1(min(len(wanted), _SKIP))
+        else:
+            piece = self._response.raw.read(len(wanted), decode_content=True)
         wanted[: len(piece)] = piece
         return len(piece)
 
@@ -146,16 +149,19 @@ class BlobStream:
         """Refuse a body that goes on behind the size of the descriptor."""
         if self._response is None:
             return
-        probe = memoryview(bytearray(1))
-        more = 0
-        with suppress(Exception):
-            more = self._raw_read(probe)
-        response, self._response = self._response, None
+        more = 1
+        try:
+            more = self._raw_read(memoryview(bytearray(1)))
+        except Exception as error:
+            # All bytes are there; a connection that breaks behind them does no harm.
+            if not faults.is_broken(error):
+                raise
+            more = 0
+        finally:
+            self._drop()
         if more:
-            response.close()
             size = self._descriptor.size
             raise SizeMismatch(self._what, expected=size, actual=f"more than {size}")
-        response.raw.release_conn()
 
     def _drop(self) -> None:
         response, self._response = self._response, None

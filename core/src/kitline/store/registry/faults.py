@@ -26,6 +26,7 @@ ERROR_LIMIT = 64 << 10
 """Most bytes of an error answer that are looked at."""
 _SECRET = re.compile(r"(?i)\b(bearer|basic|token|password|authorization)\b(\s*[:=]?\s*)(\S{8,})")
 _ADDRESS = re.compile(r"(https?://)[^\s/@]*@|([?&][^\s=&]+=)[^\s&\"']+")
+_NO_BUNDLE = "suitable TLS CA certificate bundle"
 _BROKEN: tuple[type[Exception], ...] = (
     requests.RequestException,
     urllib3_errors.HTTPError,
@@ -147,7 +148,9 @@ def is_absent(error: BaseException) -> bool:
 def unreachable(error: BaseException, what: str, address: str) -> RegistryUnreachable:
     """Return the error for a connection that broke; `address` is scheme and host."""
     text = str(error)
-    if "refused" in text:
+    if _NO_BUNDLE in text:
+        reason = f"no file with CA certificates where the settings say: {clean(text, 300)}"
+    elif "refused" in text:
         reason = f"nothing listens at {address} (connection refused); is it running?"
     elif "NameResolutionError" in text or "resolve" in text:
         reason = f"the name in {address} is not known; check its spelling and the network"

@@ -75,8 +75,6 @@ def follow(url: str, location: str) -> str:
     if before.scheme == "https" and after.scheme == "http":
         if after.host != before.host:
             raise RegistryError(f"{before} leads to {after}, which is not encrypted; not followed")
-        return (
-            f"{before}{joined.partition('://')[2].partition('/')[1]}"
-            + (joined.partition("://")[2].partition("/")[2])
-        )
+        parts = urlsplit(joined)
+        return parts._replace(scheme="https", netloc=urlsplit(url).netloc).geturl()
     return joined

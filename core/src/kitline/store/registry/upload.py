@@ -15,10 +15,17 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from kitline.errors import DigestMismatch, KitlineError, RegistryError, RegistryUnreachable
-from kitline.oci.digest import Digest, Hasher
+from kitline.errors import (
+    DigestMismatch,
+    KitlineError,
+    QuotaExceeded,
+    RegistryError,
+    RegistryUnreachable,
+    SourceError,
+    VerificationError,
+)
 from kitline.store.interface import StoredBlob
-from kitline.store.pipeline import hash_stream
+from kitline.store.progress import SILENT
 from kitline.store.registry.blobs import has_blob
 from kitline.store.registry.body import Reading
 from kitline.store.registry.journal import open_entry
@@ -28,16 +35,18 @@ from kitline.store.registry.retry import Patience
 from kitline.store.registry.upload_session import Session, SessionLost, start_session
 
 if TYPE_CHECKING:
+    from kitline.oci.digest import Digest
     from kitline.store.interface import BlobSource
     from kitline.store.progress import Progress
     from kitline.store.registry.client import RegistryClient
     from kitline.store.registry.journal import JournalEntry
     from kitline.store.registry.limits import Limits
 
-_NO_PATCH = frozenset({404, 405, 413, 416, 501})
-SMALL = 4 << 20
+_NO_PATCH = frozenset({404, 405, 416, 501})
+MIB = 1 << 20
+SMALL = 4 * MIB
 """Blobs up to this size (bytes) are hashed first: reading them twice costs less than a PATCH."""
-_COMMIT_RATE = 50 << 20
+_COMMIT_RATE = 50 * MIB
 """Bytes per second at which even a slow registry checks and moves an upload when it commits."""
 
 
@@ -76,16 +85,17 @@ def _hashes_first(client: RegistryClient, limits: Limits, source: BlobSource) ->
 
 
 def _hash(source: BlobSource, name: str, progress: Progress) -> Digest:
-    hasher = Hasher()
-    if source.size <= SMALL:
-        with source.open() as stream:
-            hash_stream(stream, hasher, lambda count: None)
-        return hasher.digest()
-    task = progress.begin(f"digest of {name}", source.size)
-    with source.open() as stream:
-        hash_stream(stream, hasher, task.advance)
+    """Read the source once for its digest; only large ones are worth a line of progress."""
+    shown = SILENT if source.size <= SMALL else progress
+    task = shown.begin(f"digest of {name}", source.size)
+    try:
+        with Reading(source, name=name, expected=None, report=task.advance) as reading:
+            digest = reading.digest()
+    except BaseException:
+        task.end("failed")
+        raise
     task.end("known")
-    return hasher.digest()
+    return digest
 
 
 class _Upload:
@@ -126,7 +136,7 @@ class _Upload:
         furthest = self._session.offset if self._session else 0
         while True:
             try:
-                return self._send()
+                return self._send_in_pieces()
             except (RegistryUnreachable, SessionLost) as fault:
                 if fault is self._reading.failure:
                     raise
@@ -141,6 +151,18 @@ class _Upload:
                 if self._session is not None and self._session.offset > furthest:
                     furthest = self._session.offset
                     patience.progress()
+
+    def _send_in_pieces(self) -> Digest:
+        """Send; where a proxy refuses large requests (413), in smaller and smaller ones."""
+        while True:
+            try:
+                return self._send()
+            except RegistryError as refused:
+                smaller = self._chunk(self._session) // 8
+                if refused.status != 413 or isinstance(refused, QuotaExceeded) or smaller < MIB:
+                    raise
+                self._client.largest_body = min(64 * MIB, smaller)
+                self._cancel()
 
     def _send(self) -> Digest:
         if self._session is None:
@@ -170,8 +192,7 @@ class _Upload:
         """
         if session.offset == self._size and session.ask(self._size):
             return True
-        session.cancel()
-        self._session = None
+        self._cancel()
         self._digest = self._reading.digest()
         self._client.takes_patches = False
         self._one_put = True
@@ -190,7 +211,7 @@ class _Upload:
 
     def _chunk(self, session: Session | None) -> int:
         """Return the size of one PATCH: all, unless options or the registry limit it."""
-        chunk = self._client.options.chunk_size
+        chunk = self._client.largest_body or self._client.options.chunk_size
         if chunk is None and self._limits.single is not None and self._size > self._limits.single:
             chunk = self._limits.chunk
         least = session.least_chunk if session else 0
@@ -254,10 +275,16 @@ class _Upload:
         if self._journal is not None and self._session is not None:
             self._journal.remember(self._session.location)
 
+    def _cancel(self) -> None:
+        if self._session is not None:
+            self._session.cancel()
+            self._session = None
+        if self._journal is not None:
+            self._journal.forget()
+
     def _give_up(self, error: BaseException) -> None:
         """Leave no session behind, unless a later call can go on with it."""
-        kept = self._journal is not None and not isinstance(error, DigestMismatch | RegistryError)
-        if self._session is not None and not kept:
-            self._session.cancel()
-            if self._journal is not None:
-                self._journal.forget()
+        final = isinstance(error, VerificationError | RegistryError | SourceError)
+        kept = self._journal is not None and not final
+        if not kept:
+            self._cancel()
