@@ -14,7 +14,7 @@ import zstandard
 from kitline.errors import Cancelled, DigestMismatch, SizeMismatch, UnsafeLayer
 from kitline.kit.extract import ExtractedLayer, extract_layer, extract_raw, extract_tar
 from kitline.kit.layer_kind import layer_kind
-from kitline.kit.limits import Limits
+from kitline.kit.limits import DEFAULT_LIMITS, Limits
 from kitline.kit.staging import Staging
 from kitline.oci import media_types
 from kitline.oci.descriptor import Descriptor
@@ -58,7 +58,7 @@ def make_tar(*members: tuple[tarfile.TarInfo, bytes], form: int = tarfile.PAX_FO
 
 
 def unpack(
-    data: bytes, target: Path, compression: str = "", limits: Limits | None = None
+    data: bytes, target: Path, compression: str = "", limits: Limits = DEFAULT_LIMITS
 ) -> ExtractedLayer:
     with Staging(target, durable=False, limits=limits) as staging:
         found = extract_tar(

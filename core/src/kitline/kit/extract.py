@@ -23,7 +23,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from kitline.kit.layer_kind import LayerKind
-    from kitline.kit.staging import FileInStaging, Staging
+    from kitline.kit.limits import Limits
+    from kitline.kit.staging import FileInStaging
     from kitline.oci.descriptor import Descriptor
     from kitline.store.interface import ByteStream
     from kitline.store.progress import ProgressTask
@@ -43,6 +44,20 @@ class ExtractedLayer:
     """Uncompressed bytes."""
 
 
+class Place(Protocol):
+    """Where a layer is unpacked: a `Staging`, or a folder in one."""
+
+    @property
+    def limits(self) -> Limits:
+        """What is refused."""
+
+    def add_folder(self, path: str, mode: int) -> None:
+        """Make a folder with all that lead to it."""
+
+    def create_file(self, path: str, mode: int, size: int | None) -> FileInStaging:
+        """Create a file that must not be there yet."""
+
+
 class _Writer(Protocol):
     """Takes the uncompressed bytes of a layer."""
 
@@ -55,7 +70,7 @@ class _Writer(Protocol):
 
 def extract_layer(
     stream: ByteStream,
-    staging: Staging,
+    staging: Place,
     descriptor: Descriptor,
     *,
     kind: LayerKind,
@@ -89,7 +104,7 @@ def extract_layer(
 
 def extract_tar(
     stream: ByteStream,
-    staging: Staging,
+    staging: Place,
     descriptor: Descriptor,
     *,
     compression: str = "",
@@ -120,7 +135,7 @@ def extract_tar(
 
 def extract_raw(
     stream: ByteStream,
-    staging: Staging,
+    staging: Place,
     descriptor: Descriptor,
     *,
     path: str | None = None,
@@ -165,7 +180,7 @@ def raw_mode(annotations: Mapping[str, str]) -> int:
 def _extract(
     stream: ByteStream,
     writer: _Writer,
-    staging: Staging,
+    staging: Place,
     descriptor: Descriptor,
     compression: str,
     diff_id: Digest | None,
@@ -267,7 +282,7 @@ class _Counted:
 class _TarWriter:
     """Makes the files and folders of a tar in staging; the TarReader's sink."""
 
-    def __init__(self, staging: Staging, what: str, size: int | None) -> None:
+    def __init__(self, staging: Place, what: str, size: int | None) -> None:
         self._staging = staging
         self._file: FileInStaging | None = None
         self._reader = TarReader(self, what, staging.limits, size)
@@ -300,7 +315,7 @@ class _TarWriter:
 class _FileWriter:
     """Makes one file in staging."""
 
-    def __init__(self, staging: Staging, path: str, mode: int, size: int | None) -> None:
+    def __init__(self, staging: Place, path: str, mode: int, size: int | None) -> None:
         self._file = staging.create_file(path, mode, size)
 
     def feed(self, view: memoryview) -> None:

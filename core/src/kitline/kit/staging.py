@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Final, Literal
 
 from kitline.errors import TargetError, UnsafeLayer
 from kitline.kit.layer_path import check_layer_path
-from kitline.kit.limits import Limits
+from kitline.kit.limits import DEFAULT_LIMITS
 from kitline.kit.placing import Placing, open_below
 from kitline.store.durable import FileWriter, fsync_folder, make_folders, sync_filesystem
 
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from types import TracebackType
     from typing import Self
+
+    from kitline.kit.limits import Limits
 
 Overwrite = Literal["refuse", "replace", "skip"]
 
@@ -55,10 +57,10 @@ class Staging:
         overwrite: Overwrite = "refuse",
         *,
         durable: bool = True,
-        limits: Limits | None = None,
+        limits: Limits = DEFAULT_LIMITS,
     ) -> None:
         self.target = Path(os.path.realpath(target))
-        self.limits = limits or Limits()
+        self.limits = limits
         self._overwrite = overwrite
         self._durable = durable
         self._folders: dict[str, int] = {}

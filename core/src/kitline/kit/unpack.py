@@ -115,7 +115,7 @@ def _extract(
     if kind.format == "raw":
         found = extract_raw(
             stream,
-            place,  # type: ignore[arg-type]  # the same methods, one folder further down
+            place,
             layer,
             path=_raw_path(part, layer),
             compression=kind.compression,
@@ -126,7 +126,7 @@ def _extract(
     else:
         found = extract_tar(
             stream,
-            place,  # type: ignore[arg-type]  # the same methods, one folder further down
+            place,
             layer,
             compression=kind.compression,
             diff_id=expected,
