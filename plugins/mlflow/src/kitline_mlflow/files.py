@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import io
 import os
+import shutil
 import stat
 import tempfile
+import weakref
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -50,13 +52,10 @@ def fetch_files(
     artifacts: ArtifactRepository, listing: Iterable[tuple[str, int | None]]
 ) -> tuple[Entry, ...]:
     """Return the files of a remote artifact folder; each is downloaded when it is first opened."""
-    # the folder goes away with the last entry that refers to it
-    downloads = tempfile.TemporaryDirectory(prefix="kitline-mlflow-", ignore_cleanup_errors=True)
+    downloads = _Downloads(artifacts)
     return tuple(
         Entry(
-            path=f"{FOLDER}/{_checked(path)}",
-            size=size,
-            open=partial(_open_remote, artifacts, downloads, path, size),
+            path=f"{FOLDER}/{_checked(path)}", size=size, open=partial(downloads.open, path, size)
         )
         for path, size in listing
         if not any(_is_left_out(name) for name in path.split("/"))
@@ -109,17 +108,19 @@ def _without_links(path: str, flags: int) -> int:
     return os.open(path, flags | os.O_NOFOLLOW)
 
 
-def _open_remote(
-    artifacts: ArtifactRepository,
-    downloads: tempfile.TemporaryDirectory[str],
-    path: str,
-    size: int | None,
-    offset: int,
-) -> ByteStream:
-    local = Path(downloads.name, path)
-    if not local.is_file():
-        artifacts.download_artifacts(path, downloads.name)  # type: ignore[no-untyped-call] # MLflow
-        if size is not None and (found := local.stat().st_size) != size:
-            local.unlink()
-            raise SourceError(f"the server lists {path!r} with {size} bytes and sent {found}")
-    return _open_local(local, offset)
+class _Downloads:
+    """Files of a server, each fetched once; they go away with the last entry that needs them."""
+
+    def __init__(self, artifacts: ArtifactRepository) -> None:
+        self._artifacts = artifacts
+        self._folder = Path(tempfile.mkdtemp(prefix="kitline-mlflow-"))
+        weakref.finalize(self, shutil.rmtree, self._folder, ignore_errors=True)
+
+    def open(self, path: str, size: int | None, offset: int) -> ByteStream:
+        local = self._folder / path
+        if not local.is_file():
+            self._artifacts.download_artifacts(path, str(self._folder))  # type: ignore[no-untyped-call] # MLflow
+            if size is not None and (found := local.stat().st_size) != size:
+                local.unlink()
+                raise SourceError(f"the server lists {path!r} with {size} bytes and sent {found}")
+        return _open_local(local, offset)

@@ -49,7 +49,12 @@ def collect(source: str, options: Mapping[str, str], context: ImportContext) -> 
     model = _choose_model(server, run, chosen.model)
     if context.cancelled():
         raise Cancelled(f"import of {source!r} was cancelled")
-    files = _files(server, model)
+    origin = Origin(importer="mlflow", source=wanted.canonical, server=server.name)
+    return describe(run, model, _files(server, model), origin)
+
+
+def describe(run: Run, model: LoggedModel, files: tuple[Entry, ...], origin: Origin) -> Collected:
+    """Say what the kit of a model is: a function of what cannot change after READY."""
     described = read_model_file(files, FOLDER, f"logged model {model.model_id!r}")
     parents, warnings = find_parents(run)
     return Collected(
@@ -58,7 +63,7 @@ def collect(source: str, options: Mapping[str, str], context: ImportContext) -> 
         annotations=_annotations(run, model, described),
         parents=parents,
         created=datetime.fromtimestamp(model.creation_timestamp // 1000, UTC),
-        origin=Origin(importer="mlflow", source=wanted.canonical, server=server.name),
+        origin=origin,
         warnings=warnings,
     )
 
