@@ -83,7 +83,7 @@ def _sort_into_kinds(files: Sequence[Entry]) -> _Found:
     seen = set(model_folders)
     for entry in files:
         kind, path = _place(entry.path, model_folders)
-        if (entry.size or 0) >= LARGE_FILE:
+        if (entry.size or 0) >= LARGE_FILE and _can_be_path(entry.path):
             kind, path = ("data" if kind == "rest" else kind), entry.path
         if kind == "rest" or not _can_be_path(path):
             found.has_rest = True
