@@ -138,7 +138,7 @@ def test_files_in_the_way_are_named_and_nothing_changes(tmp_path: Path) -> None:
     store, manifest = stored_kit(tmp_path / "in")
     write_tree(tmp_path / "out", {"data/t.csv": b"mine"})
 
-    with pytest.raises(TargetError, match="'data/t.csv' exists"):
+    with pytest.raises(TargetError, match=r"'data/t\.csv' exists"):
         unpack(everything(store, manifest), tmp_path / "out")
 
     assert read_tree(tmp_path / "out") == {"data": None, "data/t.csv": b"mine"}

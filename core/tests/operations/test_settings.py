@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from kitline.errors import InvalidSetting, UsageError
 from kitline.operations.settings import Policy, Settings
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 def load(folder: Path, environment: dict[str, str] | None = None, **options: Any) -> Settings:
@@ -91,7 +93,7 @@ def test_an_unknown_name_in_a_file_is_refused(tmp_path: Path) -> None:
 def test_a_broken_file_is_named(tmp_path: Path) -> None:
     (tmp_path / "kitline.toml").write_text("registry = \n")
 
-    with pytest.raises(InvalidSetting, match=r"kitline.toml: cannot be read"):
+    with pytest.raises(InvalidSetting, match=r"kitline\.toml: cannot be read"):
         load(tmp_path)
 
 
@@ -106,7 +108,7 @@ def test_policy_is_tightened_and_never_loosened(tmp_path: Path) -> None:
     settings = load(tmp_path, {"KITLINE_CONFIG": str(above)})
 
     assert settings.policy == Policy(allow_insecure=False, registries=("b.example",))
-    with pytest.raises(UsageError, match="insecure TLS to 'a.example' is forbidden by policy"):
+    with pytest.raises(UsageError, match=r"insecure TLS to 'a\.example' is forbidden by policy"):
         settings.is_insecure("a.example")
 
 
