@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 from kitline.testing.exchange import Answer, error
 
 if TYPE_CHECKING:
+    from kitline.testing.armed_faults import Faults
     from kitline.testing.content import Content
     from kitline.testing.exchange import Call
-    from kitline.testing.faults import Faults
     from kitline.testing.rules import Rules
 
 

@@ -13,9 +13,9 @@ from kitline.testing.exchange import Answer, error
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from kitline.testing.armed_faults import Faults
     from kitline.testing.content import Content, Repository
     from kitline.testing.exchange import Call
-    from kitline.testing.faults import Faults
     from kitline.testing.rules import Rules
 
 

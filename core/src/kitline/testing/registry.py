@@ -9,35 +9,26 @@ from __future__ import annotations
 import re
 import threading
 from dataclasses import replace
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
+from kitline.testing.armed_faults import Faults
 from kitline.testing.authorization import BearerAuth
-from kitline.testing.blobs import Blobs
 from kitline.testing.content import Content
-from kitline.testing.exchange import Answer, Call, error
-from kitline.testing.faults import Faults
+from kitline.testing.exchange import Answer, Call
 from kitline.testing.http_server import Cut, Request, Server
-from kitline.testing.manifests import Manifests
+from kitline.testing.routes import Router
 from kitline.testing.rules import Rules
-from kitline.testing.uploads import Uploads
 
 if TYPE_CHECKING:
     import ssl
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
     from types import TracebackType
     from typing import Self
 
     from kitline.testing.authorization import Authorization
     from kitline.testing.faults import Fault
 
-_ROUTE = re.compile(r"/v2/(.+)/(blobs/uploads|blobs|manifests|tags|referrers)/([^/]*)\Z")
 _PATIENCE = 2.0
-
-
-class _Route(NamedTuple):
-    name: str
-    kind: str
-    rest: str
 
 
 class LocalRegistry:
@@ -191,67 +182,14 @@ class LocalRegistry:
     def _answer(self, call: Call) -> Answer:
         if call.path == "/token" and isinstance(self.auth, BearerAuth):
             return self.auth.issue(call)
-        found = _ROUTE.match(call.path)
-        route = None if found is None else _Route(*found.groups())
-        if not call.path.startswith("/v2/"):
-            return error(404, "NOT_FOUND", "404 page not found")
-        if self.auth is not None:
-            refusal = self.auth.refuse(call, route.name if route else None, self.url)
-            if refusal is not None:
-                return refusal
-        if route is None:
-            return self._answer_plain(call)
-        if self._is_missing(call, route):
-            return error(
-                404,
-                "NAME_UNKNOWN",
-                f"The repository with name '{route.name}' does not exist in the registry",
-            )
-        redirect = self._find_redirect(call, route)
-        return redirect or self._dispatch(call, route)
-
-    def _answer_plain(self, call: Call) -> Answer:
-        if call.path == "/v2/":
-            headers = {"Docker-Distribution-Api-Version": "registry/2.0"}
-            return Answer(200, {**headers, "Content-Type": "application/json"}, b"{}")
-        return error(404, "NOT_FOUND", "404 page not found")
-
-    def _is_missing(self, call: Call, route: _Route) -> bool:
-        if self.content.find(route.name) is not None:
-            return False
-        return call.method == "DELETE" or (self.rules.must_exist and route.kind != "referrers")
-
-    def _find_redirect(self, call: Call, route: _Route) -> Answer | None:
-        fault = self.faults.take("redirect", call.method, call.path)
-        if fault is None:
-            return None
-        location = f"{fault.host}{call.path}?X-Signature=signed-for-{route.name}"
-        return Answer(307, {"Location": location})
-
-    def _dispatch(self, call: Call, route: _Route) -> Answer:
-        name, kind, rest = route
-        parts = (self.content, self.rules, self.faults)
-        blobs = Blobs(content=parts[0], rules=parts[1], faults=parts[2])
-        manifests = Manifests(content=parts[0], rules=parts[1], faults=parts[2])
-        uploads = Uploads(content=parts[0], rules=parts[1], faults=parts[2], base=self.url)
-        answers: dict[tuple[str, str], Callable[[], Answer]] = {
-            ("GET", "blobs"): lambda: blobs.get(call, name, rest),
-            ("HEAD", "blobs"): lambda: blobs.get(call, name, rest),
-            ("DELETE", "blobs"): lambda: blobs.delete(name, rest),
-            ("POST", "blobs/uploads"): lambda: uploads.begin(call, name),
-            ("GET", "blobs/uploads"): lambda: uploads.status(call, name, rest),
-            ("PATCH", "blobs/uploads"): lambda: uploads.append(call, name, rest),
-            ("PUT", "blobs/uploads"): lambda: uploads.finish(call, name, rest),
-            ("DELETE", "blobs/uploads"): lambda: uploads.cancel(call, name, rest),
-            ("GET", "manifests"): lambda: manifests.get(call, name, rest),
-            ("HEAD", "manifests"): lambda: manifests.get(call, name, rest),
-            ("PUT", "manifests"): lambda: manifests.put(call, name, rest),
-            ("DELETE", "manifests"): lambda: manifests.delete(name, rest),
-            ("GET", "tags"): lambda: manifests.tags(call, name),
-            ("GET", "referrers"): lambda: manifests.referrers(call, name, rest),
-        }
-        answer = answers.get((call.method, kind))
-        return error(405, "UNSUPPORTED", "method not allowed") if answer is None else answer()
+        router = Router(
+            content=self.content,
+            rules=self.rules,
+            faults=self.faults,
+            auth=self.auth,
+            base=self.url,
+        )
+        return router.answer(call)
 
     def _spoil(self, call: Call, answer: Answer) -> None:
         """Apply the faults that change a good answer."""

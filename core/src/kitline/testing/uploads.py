@@ -15,9 +15,9 @@ from kitline.testing.content import Upload, digest_of
 from kitline.testing.exchange import Answer, Disconnect, error
 
 if TYPE_CHECKING:
+    from kitline.testing.armed_faults import Faults
     from kitline.testing.content import Content
     from kitline.testing.exchange import Call
-    from kitline.testing.faults import Faults
     from kitline.testing.rules import Rules
 
 _DIGEST = re.compile(r"sha(256:[0-9a-f]{64}|512:[0-9a-f]{128})\Z")
