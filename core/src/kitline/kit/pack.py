@@ -42,8 +42,8 @@ if TYPE_CHECKING:
         """What packing needs of a store."""
 
 
-HASH_FIRST_BELOW = 4 << 20
-"""Layers below this many bytes are hashed before they are sent: looking first is cheaper."""
+LARGE = 4 << 20
+"""Layers from this many bytes on are packed two at a time, so that memory stays small."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -218,7 +218,7 @@ def _push_layer(
     if remembered is not None and not store.has_blob(remembered):
         remembered = None  # the memo only saves reading what the store already holds
     digest = remembered
-    if digest is None and (source.size < HASH_FIRST_BELOW or known.get(name) == source.size):
+    if digest is None and known.get(name) == source.size:
         digest = _hash(source, name, progress)
     if remembered is not None:
         progress.begin(name, source.size).end("exists")
@@ -236,12 +236,6 @@ def _push_layer(
 
 def _hash(source: TarLayer | RawLayer, name: str, progress: Progress) -> Digest:
     hasher = Hasher()
-    if source.size < HASH_FIRST_BELOW:
-        with source.open() as stream:
-            buffer = memoryview(bytearray(min(source.size, HASH_FIRST_BELOW) or 1))
-            while count := stream.readinto(buffer):
-                hasher.update(buffer[:count])
-        return hasher.digest()
     task = progress.begin(f"{name} (looking)", source.size)
     with source.open() as stream:
         hash_stream(stream, hasher, task.advance)
@@ -262,8 +256,8 @@ def _fingerprints(source: TarLayer | RawLayer) -> list[tuple[int | str, ...]]:
 
 
 def _workers(plans: Sequence[_Plan]) -> int:
-    """Two at once where layers are large, so that memory stays small; else as many as allowed."""
-    large = any(plan.source.size >= HASH_FIRST_BELOW for plan in plans)
+    """Two at once where layers are large, else as many as allowed."""
+    large = any(plan.source.size >= LARGE for plan in plans)
     return 2 if large else 64
 
 
