@@ -405,7 +405,7 @@ def test_referrers_named_only_by_a_fallback_index_are_found(store: LayoutStore) 
 
 
 def unlist(store: LayoutStore, digest: Digest) -> None:
-    store.edit_index(lambda index: index.without_manifests({digest}))
+    store.place.edit_index(lambda index: index.without_manifests({digest}))
 
 
 # One artifact
@@ -468,6 +468,20 @@ def test_blobs_that_another_process_is_taking_in_survive_removal(
     other.close()
     store.prune(grace=0)
     assert not other.has_blob(early.digest)
+
+
+def test_an_untagged_manifest_that_is_pushed_again_survives_until_it_is_tagged(
+    stores: LocalStores, store: LayoutStore
+) -> None:
+    manifest = push_kit(store, b"1")
+    store.close()
+    other = stores.open("team/iris")
+    push_kit(other, b"1")
+    assert store.prune(grace=0).manifests == ()
+    other.set_tag("v1", manifest)
+    other.close()
+    assert store.prune(grace=0).manifests == ()
+    assert read_verified(store, manifest.layers[0]) == b"1"
 
 
 def test_prune_keeps_what_tags_lead_to(store: LayoutStore) -> None:

@@ -6,6 +6,7 @@ take blobs in: their manifest may be on the way.
 
 from __future__ import annotations
 
+import math
 import os
 import time
 from dataclasses import dataclass
@@ -14,7 +15,7 @@ from typing import TYPE_CHECKING
 from kitline.errors import KitlineError, ManifestNotFound
 from kitline.oci.digest import Digest
 from kitline.store.ingest import Leftovers, prune_ingest
-from kitline.store.locate import BLOB_FOLDER, INGEST_FOLDER
+from kitline.store.locate import BLOB_FOLDER
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -46,7 +47,7 @@ def remove_manifest(store: LayoutStore, digest: Digest, *, grace: float) -> Prun
             raise ManifestNotFound(f"{store.name!r} lists no manifest {str(digest)!r}")
         return index.without_manifests({digest})
 
-    store.edit_index(change)
+    store.place.edit_index(change)
     return _collect(store, (digest,), grace=grace, leftover_age=max(grace, 1.0))
 
 
@@ -58,13 +59,15 @@ def prune(store: LayoutStore, *, grace: float) -> Pruned:
 
     def change(index: LayoutIndex) -> LayoutIndex:
         kept = _needed(store, index)
-        old = time.time_ns() - int(grace * 1e9)
+        leftovers = prune_ingest(store.place.ingest, older_than=math.inf)
+        old = _limit(grace, leftovers)
         for each in index.descriptors():
             if each.digest not in kept and _changed(store.blob_path(each.digest)) <= old:
                 dropped.add(each.digest)
         return index.without_manifests(dropped) if dropped else index
 
-    store.edit_index(change)
+    store.close()  # our own lease: what we took in is listed by now
+    store.place.edit_index(change, with_lease=False)
     return _collect(store, tuple(sorted(dropped)), grace=grace, leftover_age=grace)
 
 
@@ -72,8 +75,8 @@ def prune_partials(store: LayoutStore, *, older_than: float) -> Leftovers:
     """Remove what dead processes left half-done at least `older_than` seconds ago."""
     if not store.exists():
         return Leftovers(live_since=None, removed=0, removed_bytes=0)
-    with store.locked():
-        return prune_ingest(store.folder / INGEST_FOLDER, older_than=older_than)
+    with store.place.locked():
+        return prune_ingest(store.place.ingest, older_than=older_than)
 
 
 def _needed(store: LayoutStore, index: LayoutIndex) -> set[Digest]:
@@ -98,21 +101,25 @@ def _collect(
     store: LayoutStore, dropped: tuple[Digest, ...], *, grace: float, leftover_age: float
 ) -> Pruned:
     store.close()  # our own lease: what we took in is listed by now
-    with store.locked():
-        leftovers = prune_ingest(store.folder / INGEST_FOLDER, older_than=leftover_age)
+    with store.place.locked():
+        leftovers = prune_ingest(store.place.ingest, older_than=leftover_age)
         try:
             reachable = set(_reachable(store))
         except KitlineError as cause:
             return _result(dropped, [], leftovers, kept_because=str(cause))
-        limit = time.time_ns() - int(grace * 1e9)
-        if leftovers.live_since is not None:
-            limit = min(limit, leftovers.live_since - 1)
+        limit = _limit(grace, leftovers)
         removed = [
             _remove(path)
             for digest, path in _blobs(store)
             if digest not in reachable and _changed(path) <= limit
         ]
     return _result(dropped, removed, leftovers)
+
+
+def _limit(grace: float, leftovers: Leftovers) -> int:
+    """Return before when, in ns, a blob must have come so that it may go."""
+    limit = time.time_ns() - int(grace * 1e9)
+    return limit if leftovers.live_since is None else min(limit, leftovers.live_since - 1)
 
 
 def _result(
