@@ -9,16 +9,13 @@ owners.
 from __future__ import annotations
 
 import contextlib
-import os
 import secrets
-import tarfile  # noqa: TID251 – an oci-archive is not a layer
 import threading
-from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 from kitline.errors import (
     BlobNotFound,
-    InvalidDigest,
     InvalidManifest,
     ManifestNotFound,
     SizeMismatch,
@@ -31,6 +28,13 @@ from kitline.oci.descriptor import Descriptor
 from kitline.oci.digest import Digest, Hasher
 from kitline.oci.json import decode
 from kitline.oci.reference import check_tag
+from kitline.store.archive_file import (
+    Member,
+    MemberStream,
+    blob_name,
+    read_members,
+    write_members,
+)
 from kitline.store.durable import replace_durably
 from kitline.store.interface import StoredBlob
 from kitline.store.layout_index import (
@@ -41,10 +45,9 @@ from kitline.store.layout_index import (
     LayoutIndex,
 )
 from kitline.store.layout_reading import LayoutReader
-from kitline.store.locate import BLOB_FOLDER
 from kitline.store.pipeline import hash_stream
 from kitline.store.progress import SILENT
-from kitline.store.source import BytesSource, FileStream
+from kitline.store.source import BytesSource
 from kitline.store.verify import VerifyingStream
 
 if TYPE_CHECKING:
@@ -57,17 +60,6 @@ if TYPE_CHECKING:
     from kitline.oci.reference import LayoutReference, PinnedReference
     from kitline.store.interface import BlobSource, ByteStream, Store
     from kitline.store.progress import Progress
-
-MEMBER_LIMIT = 1_000_000
-"""Most members of an archive from outside."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class _Member:
-    """Where a file lies in the archive, in bytes."""
-
-    offset: int
-    size: int
 
 
 class ArchiveStore(LayoutReader):
@@ -88,7 +80,7 @@ class ArchiveStore(LayoutReader):
         self._pin = pin
         self._lock = threading.RLock()
         self._file: BinaryIO | None = None
-        self._members: dict[str, _Member] | None = None
+        self._members: dict[str, Member] | None = None
         self._index: LayoutIndex | None = None
         self._staged: dict[Digest, BlobSource] = {}
         self._changed = False
@@ -124,26 +116,26 @@ class ArchiveStore(LayoutReader):
             staged = self._staged.get(digest)
             if staged is not None:
                 return staged.open(offset), staged.size
-            member = self._load().get(f"{BLOB_FOLDER}/{digest.algorithm}/{digest.hex}")
+            member = self._load().get(blob_name(digest))
             if member is None or self._file is None:
                 raise BlobNotFound(f"{self.name!r} holds no blob {str(digest)!r}")
             return self._open_member(member, offset), member.size
 
-    def _open_member(self, member: _Member, offset: int = 0) -> _MemberStream:
+    def _open_member(self, member: Member, offset: int = 0) -> MemberStream:
         assert self._file is not None
-        return _MemberStream(self._file.fileno(), member, offset, f"in {str(self.path)!r}")
+        return MemberStream(self._file.fileno(), member, offset, f"in {str(self.path)!r}")
 
     def _locate(self, digest: Digest) -> str:
         return f"in {str(self.path)!r}"
 
-    def _load(self) -> dict[str, _Member]:
+    def _load(self) -> dict[str, Member]:
         """Return the members of the file; none if there is no file yet."""
         with self._lock:
             if self._members is None:
                 self._members = self._open_file()
             return self._members
 
-    def _open_file(self) -> dict[str, _Member]:
+    def _open_file(self) -> dict[str, Member]:
         try:
             file = open(self.path, "rb")  # noqa: SIM115 – closed by close()
         except FileNotFoundError:
@@ -151,7 +143,7 @@ class ArchiveStore(LayoutReader):
         except OSError as cause:
             raise StoreError(f"cannot read {str(self.path)!r}: {cause.strerror}") from cause
         try:
-            members = _read_members(file, f"archive {str(self.path)!r}")
+            members = read_members(file, f"archive {str(self.path)!r}")
         except BaseException:
             file.close()
             raise
@@ -294,8 +286,10 @@ class ArchiveStore(LayoutReader):
             index = self.read_index()
             temporary = self.path.with_name(f".{self.path.name}.{secrets.token_hex(8)}.tmp")
             try:
+                small = {LAYOUT_FILE: LAYOUT_BYTES, INDEX_FILE: index.to_bytes()}
+                blobs = {blob_name(each): partial(self._verified, each) for each in self._needed()}
                 with open(temporary, "xb") as file:
-                    self._write(file, index)
+                    write_members(file, small, blobs)
                 replace_durably(temporary, self.path)
             except OSError as cause:
                 raise TargetError(
@@ -306,28 +300,12 @@ class ArchiveStore(LayoutReader):
                     temporary.unlink()
             self._forget()
 
-    def _write(self, file: BinaryIO, index: LayoutIndex) -> None:
-        """Write all members in the order of their names; blobs are verified while they pass."""
-        small = {LAYOUT_FILE: LAYOUT_BYTES, INDEX_FILE: index.to_bytes()}
-        blobs = {f"{BLOB_FOLDER}/{each.algorithm}/{each.hex}": each for each in self._reachable()}
-        folders = {BLOB_FOLDER, *(name.rpartition("/")[0] for name in blobs)}
-        with tarfile.open(fileobj=file, mode="w", format=tarfile.PAX_FORMAT) as tar:
-            for name in sorted((*small, *blobs, *folders)):
-                if name in folders:
-                    tar.addfile(_header(name, 0, folder=True))
-                elif name in small:
-                    with BytesSource(small[name]).open() as stream:
-                        tar.addfile(_header(name, len(small[name])), _Reader(stream))
-                else:
-                    self._write_blob(tar, name, blobs[name])
-
-    def _write_blob(self, tar: tarfile.TarFile, name: str, digest: Digest) -> None:
+    def _verified(self, digest: Digest) -> tuple[ByteStream, int]:
         stream, size = self._open_blob(digest)
         descriptor = Descriptor(media_type="application/octet-stream", digest=digest, size=size)
-        with VerifyingStream(stream, descriptor) as verified:
-            tar.addfile(_header(name, size), _Reader(verified))
+        return VerifyingStream(stream, descriptor), size
 
-    def _reachable(self) -> set[Digest]:
+    def _needed(self) -> set[Digest]:
         found: set[Digest] = set()
         waiting = list(self.list_manifests())
         while waiting:
@@ -371,87 +349,6 @@ class ArchiveStore(LayoutReader):
         self.close()
 
 
-class _MemberStream(FileStream):
-    """A part of the archive, from its place to its end."""
-
-    def __init__(self, fd: int, member: _Member, offset: int, location: str) -> None:
-        super().__init__(fd, member.offset + offset)
-        self._left = max(member.size - offset, 0)
-        self.location = location
-
-    def readinto(self, buffer: memoryview, /) -> int:
-        count = super().readinto(buffer[: self._left])
-        self._left -= count
-        return count
-
-
-class _Reader:
-    """A ByteStream as the file object that tarfile copies from."""
-
-    def __init__(self, stream: ByteStream) -> None:
-        self._stream = stream
-
-    def read(self, size: int = -1, /) -> bytes:
-        buffer = memoryview(bytearray(size))
-        filled = 0
-        while filled < size and (count := self._stream.readinto(buffer[filled:])):
-            filled += count
-        return bytes(buffer[:filled])
-
-
 def _described(source: BlobSource, digest: Digest, stream: ByteStream, what: str) -> ByteStream:
     descriptor = Descriptor(media_type="application/octet-stream", digest=digest, size=source.size)
     return VerifyingStream(stream, descriptor, what)
-
-
-def _header(name: str, size: int, *, folder: bool = False) -> tarfile.TarInfo:
-    header = tarfile.TarInfo(name + "/" if folder else name)
-    header.size, header.mtime, header.mode = size, 0, 0o755 if folder else 0o644
-    header.type = tarfile.DIRTYPE if folder else tarfile.REGTYPE
-    return header
-
-
-def _read_members(file: BinaryIO, where: str) -> dict[str, _Member]:
-    """Find every file of an archive from outside, without reading contents.
-
-    Raises:
-        InvalidManifest: if it is no tar, is cut off, holds links or devices, or a name twice.
-    """
-    found: dict[str, _Member] = {}
-    end = os.fstat(file.fileno()).st_size
-    try:
-        with tarfile.open(fileobj=file, mode="r:") as tar:
-            for number, member in enumerate(tar):
-                tar.members = []  # type: ignore[attr-defined] # else tarfile keeps every header
-                if number >= MEMBER_LIMIT:
-                    raise InvalidManifest(f"{where} holds more than {MEMBER_LIMIT} members")
-                _take_member(found, member, end, where)
-    except (tarfile.TarError, ValueError, OverflowError) as cause:
-        raise InvalidManifest(f"{where} is not a plain tar archive: {cause}") from cause
-    return found
-
-
-def _take_member(found: dict[str, _Member], member: tarfile.TarInfo, end: int, where: str) -> None:
-    name = member.name.removeprefix("./").rstrip("/")
-    if member.isdir() or name in ("", "."):
-        return
-    if not member.isreg() or member.issparse():
-        raise InvalidManifest(f"{where}: {member.name!r} is a link or device, not a file; refused")
-    if not _is_layout_name(name):
-        return
-    if name in found:
-        raise InvalidManifest(f"{where} holds {name!r} twice; refused")
-    if member.size < 0 or member.offset_data + member.size > end:
-        raise InvalidManifest(f"{where} is cut off within {name!r}")
-    found[name] = _Member(offset=member.offset_data, size=member.size)
-
-
-def _is_layout_name(name: str) -> bool:
-    if name in (LAYOUT_FILE, INDEX_FILE):
-        return True
-    folder, _, rest = name.partition("/")
-    try:
-        Digest(rest.replace("/", ":", 1))
-    except InvalidDigest:
-        return False  # extra files are allowed and never looked at
-    return folder == BLOB_FOLDER
