@@ -263,3 +263,18 @@ def test_one_write_back_that_fails_hides_no_other() -> None:
 
 def test_the_digest_of_an_event_is_that_of_the_manifest() -> None:
     assert EVENT.digest == Digest.of(MANIFEST.raw)
+
+
+def test_no_password_of_a_source_reaches_a_message() -> None:
+    def collect(source: str, options: Mapping[str, str], context: ImportContext) -> Collected:
+        raise ConnectionError(f"cannot reach {source}")
+
+    plugins = Plugins()
+    plugins.register(Reading("example", collect), name="example")
+    source = "example://me:p@ss:word@host/x"
+    with pytest.raises(PluginError) as caught:
+        plugins.importer_for(source).collect(source, {}, ImportContext())
+    assert str(caught.value) == (
+        "plugin 'example' failed to import 'example://host/x':"
+        " ConnectionError: cannot reach example://host/x"
+    )

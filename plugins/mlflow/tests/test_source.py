@@ -49,7 +49,7 @@ def test_a_source_names_a_run(text: str, expected: RunSource, server: str | None
         ("mlflow://runs/", "'' is not a run id"),
         ("mlflow://runs/../x", "no run is named"),
         (f"mlflow://runs/{RUN}/model", "no run is named"),
-        (f"mlflow://user:secret@host/runs/{RUN}", "'user:secret@host' is not 'host'"),
+        ("mlflow://a b/runs/1", "'a b' is not 'host' or 'host:port'"),
         (f"mlflow://host/experiments/a b/runs/{RUN}", "no run is named"),
         ("runs:/", "'' is not a run id"),
         (f"runs:/{RUN}/model", "is not a run id"),
@@ -61,3 +61,9 @@ def test_a_source_of_another_form_is_refused(text: str, reason: str) -> None:
         RunSource.parse(text)
     assert reason in str(caught.value)
     assert "write 'mlflow://runs/ID'" in str(caught.value)
+
+
+def test_a_password_in_a_source_is_refused_and_not_repeated() -> None:
+    with pytest.raises(UsageError, match="a source names no user") as caught:
+        RunSource.parse(f"mlflow://user:secret@host/runs/{RUN}")
+    assert "secret" not in str(caught.value)

@@ -42,6 +42,7 @@ if TYPE_CHECKING:
         Statement,
         WriteBack,
     )
+    from kitline.plugin.redact import without_passwords
     from kitline.plugin.status import PluginStatus
     from kitline.plugin.tree import FileTree, bytes_entry
     from kitline.store.interface import ByteStream, Store
@@ -86,6 +87,7 @@ __all__ = [
     "WriteBack",
     "bytes_entry",
     "hookimpl",
+    "without_passwords",
 ]
 
 _HOMES = {
@@ -127,6 +129,7 @@ _HOMES = {
     "WriteBack": "kitline.plugin.records",
     "bytes_entry": "kitline.plugin.tree",
     "hookimpl": "kitline.plugin.markers",
+    "without_passwords": "kitline.plugin.redact",
 }
 
 

@@ -14,6 +14,7 @@ from kitline.plugin.known_tools import find_known_tool
 from kitline.plugin.markers import PROJECT
 from kitline.plugin.offers import SCHEME, check_exporters, check_importers, describe_error
 from kitline.plugin.records import WriteBack
+from kitline.plugin.redact import without_passwords
 from kitline.plugin.status import (
     DISABLE,
     PluginStatus,
@@ -221,7 +222,7 @@ def scheme_of(source: str) -> str:
     scheme, colon, _ = source.partition(":")
     if not colon or not SCHEME.fullmatch(scheme.lower()):
         raise UsageError(
-            f"source {source!r} names no tool; write 'TOOL:…', such as 'mlflow://runs/ID',"
+            f"source {without_passwords(source)!r} names no tool; write 'TOOL:…', such as 'mlflow://runs/ID',"
             " or use 'kitline pack' for a folder"
         )
     return scheme.lower()

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from kitline.errors import KitlineError, PluginError
 from kitline.plugin.known_tools import may_claim
 from kitline.plugin.records import Collected, Exporter, ExportResult, Importer
+from kitline.plugin.redact import without_passwords
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -50,7 +51,7 @@ def describe_error(error: Exception) -> str:
     """Return an error as one line: kitline's own as they are, others with their kind."""
     if isinstance(error, KitlineError):
         return str(error)
-    text = " ".join(str(error).split())
+    text = without_passwords(" ".join(str(error).split()))
     return f"{type(error).__name__}: {text}" if text else type(error).__name__
 
 
@@ -71,16 +72,17 @@ def _guard_importer(plugin: str, importer: Importer) -> Importer:
     collect = importer.collect
 
     def guarded(source: str, options: Mapping[str, str], context: ImportContext) -> Collected:
+        shown = without_passwords(source)
         try:
             found: object = collect(source, options, context)
         except KitlineError:
             raise
         except Exception as cause:
             raise PluginError(
-                f"plugin {plugin!r} failed to import {source!r}: {describe_error(cause)}"
+                f"plugin {plugin!r} failed to import {shown!r}: {describe_error(cause)}"
             ) from cause
         if not isinstance(found, Collected):
-            raise PluginError(f"plugin {plugin!r} made {type(found).__name__} of {source!r}")
+            raise PluginError(f"plugin {plugin!r} made {type(found).__name__} of {shown!r}")
         return found
 
     return replace(importer, collect=guarded)

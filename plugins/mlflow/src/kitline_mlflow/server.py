@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit, urlunsplit
 
 from kitline.errors import SourceError
+from kitline.plugin import without_passwords
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -102,7 +103,7 @@ class Server:
                 f"{what} is not at the MLflow server {self.name!r}; name another with"
                 " MLFLOW_TRACKING_URI or '-o tracking_uri=…'"
             )
-        reason = " ".join(str(error.message).replace(self.uri, self.name).split())
+        reason = without_passwords(" ".join(str(error.message).split()))
         return SourceError(f"cannot read {what} from the MLflow server {self.name!r}: {reason}")
 
 

@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass
 
 from kitline.errors import UsageError
+from kitline.plugin import without_passwords
 
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,255}\Z", re.ASCII)
 _HOST = re.compile(r"(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?\Z", re.ASCII)
@@ -57,6 +58,8 @@ class RunSource:
 
 
 def _host(text: str, source: str) -> str:
+    if "@" in text:
+        raise _unknown(source, "a source names no user, MLFLOW_TRACKING_USERNAME does")
     if not _HOST.match(text):
         raise _unknown(source, f"{text!r} is not 'host' or 'host:port'")
     return text.lower()
@@ -69,4 +72,4 @@ def _run_id(text: str, source: str) -> str:
 
 
 def _unknown(source: str, reason: str) -> UsageError:
-    return UsageError(f"cannot read {source!r}: {reason}; write {_FORMS}")
+    return UsageError(f"cannot read {without_passwords(source)!r}: {reason}; write {_FORMS}")

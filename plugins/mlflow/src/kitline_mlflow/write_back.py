@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from kitline.plugin import WriteBack
+from kitline.plugin import WriteBack, without_passwords
 
 from kitline_mlflow.importer import MODEL_ID, RUN_ID
 from kitline_mlflow.server import Server
@@ -50,5 +50,5 @@ def _attempt(what: str, tag: Callable[[], None]) -> str:
     try:
         tag()
     except Exception as error:  # whatever MLflow or its HTTP client raises: the push stands
-        return f"{what} was not tagged: {' '.join(str(error).split())}"
+        return f"{what} was not tagged: {without_passwords(' '.join(str(error).split()))}"
     return ""
