@@ -8,7 +8,7 @@ from click.shell_completion import get_completion_class
 
 @click.command(
     "completion",
-    short_help="The script that makes bash, zsh or fish complete verbs and options.",
+    short_help="The script that lets bash, zsh or fish complete what you type.",
     epilog='Example: eval "$(kitline completion bash)"',
 )
 @click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))

@@ -9,7 +9,7 @@ from kitline.cli import options
 
 @click.command(
     "copy",
-    short_help="A kit between registries, the local store, OCI layouts and archives.",
+    short_help="A kit between registries, local store, OCI layouts, archives.",
     epilog="Example: kitline copy registry.example/team/iris:v1 oci-archive:iris.tar:v1",
 )
 @click.argument("source", metavar="REF")

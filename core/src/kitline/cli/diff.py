@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
+import json
+from typing import TYPE_CHECKING, Any
+
 import click
 
 from kitline.cli import options
 
+if TYPE_CHECKING:
+    from kitline.operations.diff import Change
+
+MARKS = {"added": "+", "removed": "-", "changed": "~"}
+VALUE_WIDTH = 120
+"""Longest value shown; `--json` has the whole one."""
+
 
 @click.command(
     "diff",
-    short_help="What differs between two kits: files, parameters, metrics, description.",
+    short_help="What differs between two kits: files, parameters, metrics.",
     epilog="Example: kitline diff iris:v1 iris:v2",
 )
 @click.argument("left", metavar="REF")
@@ -43,11 +53,32 @@ def command(
     if as_json:
         options.print_json(result.to_json())
     else:
-        marks = {"added": "+", "removed": "-", "changed": "~"}
         for each in result.changes:
-            line = f"{marks[each.kind]} {each.what} {each.name}{each.detail}"
-            click.echo(options.printable(line))
+            click.echo(options.printable(_line(each)))
         if not result.changes:
-            options.say("no difference")
+            same = result.left.digest == result.right.digest
+            options.say("no difference" if same else "no difference but in the manifests' bytes")
     if exit_code and result.changes:
         raise click.exceptions.Exit(1)
+
+
+def _line(change: Change) -> str:
+    """Return a change as people read it: `~ file a.bin: 28 B b117329546c3 -> 2 B 73cb3858a687`."""
+    sides = [change.before, change.after] if change.kind == "changed" else []
+    sides = sides or [change.after if change.kind == "added" else change.before]
+    with_mode = len({side["mode"] for side in sides if _is_content(side) and "mode" in side}) > 1
+    shown = " -> ".join(_shown(each, with_mode=with_mode) for each in sides)
+    return f"{MARKS[change.kind]} {change.what} {change.name}: {shown}"
+
+
+def _is_content(value: object) -> bool:
+    return isinstance(value, dict) and "digest" in value
+
+
+def _shown(value: Any, *, with_mode: bool) -> str:
+    if _is_content(value):
+        digest = value["digest"].partition(":")[2][:12]
+        mode = f" {value['mode']}" if with_mode else ""
+        return f"{options.human_size(value['size'])} {digest}{mode}"
+    text = value if isinstance(value, str) and value else json.dumps(value, ensure_ascii=False)
+    return text if len(text) <= VALUE_WIDTH else text[: VALUE_WIDTH - 1] + "…"

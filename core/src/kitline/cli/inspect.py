@@ -50,8 +50,9 @@ def _show(result: Inspection) -> None:
 
     from kitline.kit.kitfile_write import write_kitfile
 
+    kitfile = write_kitfile(result.kit.kitfile).rstrip()
     console = options.console(err=True)
-    console.print(Text(write_kitfile(result.kit.kitfile).rstrip()))
+    console.print(Text(options.printable_lines(kitfile)))
     table = Table("drawer", "path", "size", "digest", box=None, pad_edge=False, header_style="bold")
     for part, layer in result.kit.layers:
         table.add_row(

@@ -5,13 +5,15 @@ from __future__ import annotations
 import json
 import os
 import sys
+from difflib import get_close_matches
 from importlib import import_module
 from importlib.metadata import version
 from typing import Any
 
 import click
 
-from kitline.errors import KitlineError
+from kitline.cli.options import printable_lines
+from kitline.errors import Cancelled, KitlineError, UsageError
 
 VERBS = {
     "pack": "pack",
@@ -50,6 +52,16 @@ class Verbs(click.Group):
         assert isinstance(command, click.Command)
         return command
 
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Find the verb, or say which one was probably meant."""
+        if args and args[0] not in VERBS and not args[0].startswith("-"):
+            near = get_close_matches(args[0], VERBS, n=1)
+            hint = f"did you mean {near[0]!r}?" if near else "'kitline --help' lists them"
+            raise UsageError(f"there is no verb {args[0]!r}; {hint}")
+        return super().resolve_command(ctx, args)
+
 
 @click.group(
     cls=Verbs,
@@ -64,32 +76,37 @@ def cli() -> None:
 def main(arguments: list[str] | None = None) -> None:
     """Run the command line and exit with a code of `errors.py`, 0 when all went well."""
     words = sys.argv[1:] if arguments is None else arguments
+    as_json = "--json" in words
     try:
         code = cli.main(words, prog_name="kitline", standalone_mode=False)
         sys.stdout.flush()
     except click.exceptions.Exit as stop:
         code = stop.exit_code
-    except click.ClickException as problem:
+    except click.exceptions.NoArgsIsHelpError as problem:
         problem.show()
         code = problem.exit_code
+    except click.ClickException as problem:
+        report(_usage(problem), as_json=as_json)
+        code = problem.exit_code
     except click.Abort:
-        click.echo("stopped; nothing was left under a final name", err=True)
+        report(Cancelled("stopped; nothing was left under a final name"), as_json=as_json)
         code = 130
     except KitlineError as problem:
-        report(problem, as_json="--json" in words)
+        report(problem, as_json=as_json)
         code = problem.exit_code
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = 141
     except OSError as problem:
-        report(_explain(problem), as_json="--json" in words)
+        report(_explain(problem), as_json=as_json)
         code = 1
     sys.exit(code if isinstance(code, int) else 0)
 
 
 def report(problem: KitlineError, *, as_json: bool) -> None:
     """Print an error for people, and as JSON where JSON was asked for."""
-    click.echo(f"{click.style('error', fg='red', bold=True)}: {problem}", err=True)
+    label = click.style("error", fg="red", bold=True)
+    click.echo(f"{label}: {printable_lines(str(problem))}", err=True)
     if as_json:
         kind = type(problem).__name__
         answer: dict[str, Any] = {"error": {"kind": kind, "message": str(problem)}}
@@ -98,6 +115,17 @@ def report(problem: KitlineError, *, as_json: bool) -> None:
         import traceback
 
         traceback.print_exception(problem)
+
+
+def _usage(problem: click.ClickException) -> UsageError:
+    """Give a complaint of click the shape of ours, with the way to the verb's help."""
+    context = getattr(problem, "ctx", None)
+    verb = context.command_path if context is not None else "kitline"
+    text = problem.format_message().rstrip(".").replace(". Did you", "; did you")
+    help_hint = "" if text.endswith("?") else f"; see '{verb} --help'"
+    error = UsageError(f"{text[:1].lower()}{text[1:]}{help_hint}")
+    error.__cause__ = problem
+    return error
 
 
 def _explain(problem: OSError) -> KitlineError:

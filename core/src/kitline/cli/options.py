@@ -108,13 +108,14 @@ def progress_shown(*, quiet: bool) -> Iterator[Progress]:
 
 
 def say(text: str) -> None:
-    """Print words for people, on stderr."""
-    click.echo(text, err=True)
+    """Print words for people, on stderr; what comes from outside cannot steer the terminal."""
+    click.echo(printable_lines(text), err=True)
 
 
 def warn(text: str) -> None:
     """Print a warning, on stderr."""
-    say(f"{click.style('warning', fg='yellow')}: {text}")
+    click.echo(f"{click.style('warning', fg='yellow')}: ", err=True, nl=False)
+    say(text)
 
 
 def print_json(value: object) -> None:
@@ -156,6 +157,11 @@ def summary(result: KitResult) -> str:
 def printable(text: str) -> str:
     """Return text from outside without characters that could steer a terminal."""
     return "".join(each if each.isprintable() else f"\\x{ord(each):02x}" for each in text)
+
+
+def printable_lines(text: str) -> str:
+    """Return text of several lines without characters that could steer a terminal."""
+    return "\n".join(printable(line) for line in text.split("\n"))
 
 
 def console(*, err: bool = False) -> Console:

@@ -12,7 +12,7 @@ from kitline.errors import UsageError
 
 @click.command(
     "pack",
-    short_help="A folder to a ModelKit, in the local store or straight in a registry.",
+    short_help="A folder to a ModelKit, stored here or straight in a registry.",
     epilog="Example: kitline pack ./model -t registry.example/team/iris:v1",
 )
 @click.argument("folder", type=click.Path())

@@ -9,7 +9,7 @@ from kitline.cli import options
 
 @click.command(
     "plugins",
-    short_help="What is installed, what it reads and writes, what failed to load.",
+    short_help="What is installed, what it offers, what failed to load.",
     epilog="Example: kitline plugins --json",
 )
 @options.json_option

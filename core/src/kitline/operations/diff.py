@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -27,21 +26,16 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class Change:
-    """One difference: `kind` is `added`, `removed` or `changed`, `what` says of what sort."""
+    """One difference: `kind` is `added`, `removed` or `changed`, `what` says of what sort.
+
+    Files and layers are maps with `digest` and `size`, files with `mode` too.
+    """
 
     kind: str
     what: str
     name: str
     before: Any = None
     after: Any = None
-
-    @property
-    def detail(self) -> str:
-        """Before and after, for people."""
-        if self.kind == "changed":
-            return f": {_shown(self.before)} -> {_shown(self.after)}"
-        value = self.after if self.kind == "added" else self.before
-        return f": {_shown(value)}" if value not in (None, "") else ""
 
     def to_json(self) -> dict[str, Any]:
         """Return the change as `--json` prints it."""
@@ -111,15 +105,14 @@ def diff(
 
 def _compare(what: str, before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[Change]:
     for name in sorted({*before, *after}):
+        sort = "metric" if what == "parameter" and "metric" in name else what
+        old, new = before.get(name), after.get(name)
         if name not in before:
-            yield Change(kind="added", what=what, name=name, after=after[name])
+            yield Change(kind="added", what=sort, name=name, after=new)
         elif name not in after:
-            yield Change(kind="removed", what=what, name=name, before=before[name])
-        elif before[name] != after[name]:
-            sort = "metric" if what == "parameter" and "metric" in name else what
-            yield Change(
-                kind="changed", what=sort, name=name, before=before[name], after=after[name]
-            )
+            yield Change(kind="removed", what=sort, name=name, before=old)
+        elif old != new:
+            yield Change(kind="changed", what=sort, name=name, before=old, after=new)
 
 
 def _facts(kitfile: Kitfile) -> dict[str, Any]:
@@ -145,10 +138,10 @@ def _parameters(kitfile: Kitfile) -> dict[str, Any]:
 
 
 def _flat(value: Any, prefix: str = "") -> dict[str, Any]:
-    """Return nested maps and lists as dotted names."""
-    if isinstance(value, dict) and value:
+    """Return nested maps and lists as dotted names; empty ones say nothing and are left out."""
+    if isinstance(value, dict):
         items = [(f"{prefix}.{key}" if prefix else key, item) for key, item in value.items()]
-    elif isinstance(value, list) and value:
+    elif isinstance(value, list):
         items = [(f"{prefix}[{number}]", item) for number, item in enumerate(value)]
     else:
         return {prefix: value}
@@ -159,24 +152,26 @@ def _digests(kit: LoadedKit) -> set[Digest]:
     return {layer.digest for _, layer in kit.layers}
 
 
-def _layers(kit: LoadedKit) -> dict[str, str]:
-    return {f"{part.drawer}:{part.clean_path}": str(layer.digest) for part, layer in kit.layers}
+def _layers(kit: LoadedKit) -> dict[str, dict[str, Any]]:
+    return {
+        f"{part.drawer}:{part.clean_path}": {"digest": str(layer.digest), "size": layer.size}
+        for part, layer in kit.layers
+    }
 
 
 def _files(
     store: Fetcher, kit: LoadedKit, shared: set[Digest], progress: Progress
-) -> dict[str, str]:
-    """Return path and digest of each file in the layers that the other kit does not have."""
+) -> dict[str, dict[str, Any]]:
+    """Return each file of the layers that the other kit does not have."""
     from kitline.kit.scan import scan_layer
 
     found = {}
     for part, layer in kit.layers:
         if layer.digest not in shared:
             for member in scan_layer(store, part, layer, progress=progress):
-                found[member.path] = f"{member.digest} {member.mode:04o} {member.size}"
+                found[member.path] = {
+                    "digest": str(member.digest),
+                    "size": member.size,
+                    "mode": f"{member.mode:04o}",
+                }
     return found
-
-
-def _shown(value: Any) -> str:
-    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-    return text if len(text) <= 120 else text[:119] + "…"

@@ -1,0 +1,186 @@
+"""What holds for every verb: help, usage errors, exit codes, and where words go."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+import click
+import pytest
+from kitline.cli.main import VERBS, cli
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from kitline.testing import LocalRegistry
+    from kitline.testing.command_line import CommandLine
+
+
+def test_help_shows_each_verb(run: CommandLine) -> None:
+    result = run("--help")
+
+    assert result.code == 0
+    assert all(f"\n  {verb} " in result.stdout for verb in VERBS)
+    assert "\n  Example: kitline " in result.stdout
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_help_of_a_verb_ends_with_an_example(run: CommandLine, verb: str) -> None:
+    result = run(verb, "--help")
+
+    assert result.code == 0
+    assert result.stdout.startswith(f"Usage: kitline {verb} ")
+    assert f"kitline {verb}" in result.stdout.partition("\n  Example: ")[2]
+    assert max(map(len, result.stdout.splitlines())) <= 80
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_each_verb_has_a_summary_that_fits_a_line(verb: str) -> None:
+    command = cli.get_command(click.Context(cli), verb)
+
+    assert command is not None
+    assert command.short_help
+    assert len(command.short_help) <= 65
+
+
+def test_without_a_verb_the_help_is_shown(run: CommandLine) -> None:
+    result = run()
+
+    assert result.code == 2
+    assert "Usage: kitline" in result.stderr
+    assert result.stdout == ""
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("pakc",), "there is no verb 'pakc'; did you mean 'pack'?"),
+        (("qqq",), "there is no verb 'qqq'; 'kitline --help' lists them"),
+        (("pack",), "missing argument 'FOLDER'; see 'kitline pack --help'"),
+        (("pack", "x", "--jsno"), "no such option '--jsno'; did you mean '--json'?"),
+        (
+            ("completion", "tcsh"),
+            "invalid value for '{bash|zsh|fish}': 'tcsh' is not one of 'bash', 'zsh', 'fish';"
+            " see 'kitline completion --help'",
+        ),
+    ],
+)
+def test_wrong_usage_is_one_line_and_exit_code_2(
+    run: CommandLine, words: tuple[str, ...], message: str
+) -> None:
+    result = run(*words)
+
+    assert result.code == 2
+    assert result.error == message
+    assert result.stdout == ""
+
+
+@pytest.mark.parametrize(
+    ("words", "kind"),
+    [
+        (("pakc",), "UsageError"),
+        (("pack",), "UsageError"),
+        (("inspect", "iris"), "AmbiguousReference"),
+        (("inspect", "iris:v1"), "TagNotFound"),
+        (("inspect", "a b:c"), "InvalidReference"),
+        (("pack", "nothing", "-t", "iris:v1"), "SourceError"),
+    ],
+)
+def test_errors_are_json_too_where_json_was_asked_for(
+    run: CommandLine, words: tuple[str, ...], kind: str
+) -> None:
+    result = run(*words, "--json")
+
+    assert set(result.json) == {"error"}
+    assert result.json["error"]["kind"] == kind
+    assert result.json["error"]["message"] == result.error
+
+
+def test_a_stopped_command_exits_with_130(
+    run: CommandLine, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stop(*_arguments: object, **_options: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("kitline.operations.pack.pack", stop)
+
+    result = run("pack", folder, "-t", "iris:v1", "--json")
+
+    assert result.code == 130
+    assert result.error == "stopped; nothing was left under a final name"
+    assert result.json["error"]["kind"] == "Cancelled"
+
+
+def test_debug_shows_where_an_error_was_raised(
+    run: CommandLine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("KITLINE_DEBUG", "1")
+
+    result = run("inspect", "iris:v1")
+
+    assert result.code == 1
+    assert "Traceback (most recent call last)" in result.stderr
+    assert "TagNotFound" in result.stderr
+
+
+def test_python_m_kitline_is_the_same_program() -> None:
+    words = [sys.executable, "-m", "kitline", "inspect", "nothing:v1", "--json"]
+
+    found = subprocess.run(words, capture_output=True, text=True, check=False)
+
+    assert found.returncode == 1
+    assert '"kind": "TagNotFound"' in found.stdout
+    assert found.stderr.startswith("error: no tag 'v1'")
+
+
+def test_a_reader_that_goes_away_is_no_error(folder: Path) -> None:
+    read, write = os.pipe()
+    os.close(read)
+    words = [sys.executable, "-m", "kitline", "--help"]
+
+    found = subprocess.run(words, stdout=write, stderr=subprocess.PIPE, text=True, check=False)
+    os.close(write)
+
+    assert (found.returncode in (1, 141), found.stderr) == (True, "")
+
+
+HOSTILE = "\x1b]0;owned\x07\x1b[2J"
+
+
+def test_hostile_names_cannot_steer_a_terminal(
+    run: CommandLine, folder: Path, local_registry: LocalRegistry
+) -> None:
+    quoted = HOSTILE.replace("\x1b", "\\e").replace("\x07", "\\a")
+    evil = f"""
+manifestVersion: 1.0.0
+package:
+  name: "x{quoted}"
+  description: "line\\n{quoted}\\u202e"
+model:
+  path: model
+  parameters: {{"{quoted}": "{quoted}"}}
+"""
+    run("pack", folder, "-t", "iris:v1")
+    packed = run(
+        "pack", folder, "-f", "-", "-t", "iris:v2", "--annotation", f"a={HOSTILE}", stdin=evil
+    )
+    (folder / f"model/{HOSTILE}").write_text("x")
+    (folder / "model/\u202egpj.exe").write_text("x")
+    files = run("pack", folder, "-f", "-", "-t", "iris:v3", stdin=evil)
+    shown = [
+        packed,
+        files,
+        run("list"),
+        run("inspect", "iris:v3"),
+        run("diff", "iris:v1", "iris:v3"),
+        run("unpack", "iris:v3", "-d", "out"),
+        run("unpack", "iris:v3", "-d", "out"),
+        run("pack", f"{HOSTILE}", "-t", "iris:v4"),
+        run("inspect", f"iris:{HOSTILE}"),
+        run("import", f"{HOSTILE}:x", "-t", "iris:v4"),
+    ]
+
+    for result in shown:
+        assert not {"\x1b", "\x07", "\u202e"} & set(result.stdout + result.stderr), result
