@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 from kitline.errors import (
     DigestMismatch,
+    MalformedContent,
     ManifestNotFound,
     ReferenceMoved,
     RegistryError,
@@ -92,7 +93,7 @@ def test_a_manifest_over_the_limit_is_not_read_on(
     local_registry: LocalRegistry, store: RegistryStore
 ) -> None:
     local_registry.inject(Fault.answer(200, body=b" " * (5 << 20), path="/manifests/"))
-    with pytest.raises(RegistryError, match="longer than 4194304 bytes"):
+    with pytest.raises(MalformedContent, match="longer than 4194304 bytes"):
         store.get_manifest(kit().digest)
 
 

@@ -165,6 +165,10 @@ def test_entries_that_do_not_hold_are_dropped() -> None:
         body = json.dumps(raw).encode()
         registry.inject(Fault.answer(200, headers=headers, body=body, path="/referrers/"))
         store.set_tag(f"{subject.digest.hex[:32]}.signature-{'0' * 16}", stranger)
+        for tag, answer in (("1" * 16, b" " * (5 << 20)), ("2" * 16, b"{")):
+            name = f"{subject.digest.hex[:32]}.signature-{tag}"
+            store.set_tag(name, stranger)
+            registry.inject(Fault.answer(200, body=answer, path=name, times=None))
         assert store.list_referrers(subject.digest) == ()
 
 

@@ -13,7 +13,7 @@ from urllib.parse import quote, urlencode
 
 from oras.provider import Registry
 
-from kitline.errors import InvalidSetting, RegistryError
+from kitline.errors import InvalidSetting, MalformedContent, RegistryError
 from kitline.store.registry import faults
 from kitline.store.registry.auth import RegistryAuth
 from kitline.store.registry.origin import Origin, follow
@@ -231,7 +231,7 @@ def keep(response: requests.Response, *, limit: int = ANSWER_LIMIT) -> requests.
     """Read the body of an answer into memory, and no more than `limit` bytes of it.
 
     Raises:
-        RegistryError: if a body of a good answer is longer.
+        MalformedContent: if a body of a good answer is longer.
     """
     held = bytearray()
     try:
@@ -239,7 +239,7 @@ def keep(response: requests.Response, *, limit: int = ANSWER_LIMIT) -> requests.
             held += piece
             if len(held) > limit:
                 if response.ok:
-                    raise RegistryError(f"the registry's answer is longer than {limit} bytes")
+                    raise MalformedContent(f"the registry's answer is longer than {limit} bytes")
                 break
     finally:
         if len(held) > limit:

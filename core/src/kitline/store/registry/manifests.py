@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from kitline.errors import DigestMismatch, InvalidDigest, RegistryError
+from kitline.errors import DigestMismatch, InvalidDigest, MalformedContent
 from kitline.oci import media_types
 from kitline.oci.digest import Digest
 from kitline.oci.manifest import SIZE_LIMIT, Manifest
@@ -86,7 +86,7 @@ def stated_digest(response: requests.Response) -> Digest | None:
     try:
         return Digest(text)
     except InvalidDigest as cause:
-        raise RegistryError(f"the registry states a malformed digest: {cause}") from cause
+        raise MalformedContent(f"the registry states a malformed digest: {cause}") from cause
 
 
 def content_type(response: requests.Response) -> str | None:
