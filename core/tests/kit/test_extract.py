@@ -355,6 +355,33 @@ def test_a_raw_layer_without_usable_metadata_gets_0644(target: Path, metadata: s
     assert stat.S_IMODE((target / "a").stat().st_mode) == 0o644
 
 
+def test_a_raw_layer_of_another_size_than_its_metadata_says_is_refused(target: Path) -> None:
+    notes = {media_types.FILEPATH: "a", media_types.FILE_METADATA: '{"size": 2}'}
+
+    def unpack_raw() -> None:
+        with Staging(target, durable=False) as staging:
+            extract_raw(io.BytesIO(b"x"), staging, describe(b"x", RAW, **notes), what="layer 'm'")
+
+    with pytest.raises(SizeMismatch, match="layer 'm', by its metadata: expected 2 bytes, found 1"):
+        unpack_raw()
+
+
+@pytest.mark.parametrize(
+    "records",
+    [b"x", b"9 path=a", b"99 path=a\n", b"0 path=a\n", b"-9 path=a\n", b"7 path\n", b"\0"],
+)
+def test_a_malformed_pax_header_is_refused(target: Path, records: bytes) -> None:
+    data = make_tar(member("header", records, kind=tarfile.XHDTYPE), member("a", b"x"))
+    with pytest.raises(UnsafeLayer, match="layer 'm': a PAX header is malformed"):
+        unpack(data, target)
+
+
+def test_a_pax_header_beyond_the_limit_is_refused(target: Path) -> None:
+    data = make_tar(member("header", bytes(2000), kind=tarfile.XHDTYPE), member("a", b"x"))
+    with pytest.raises(UnsafeLayer, match="a header of 2000 bytes is longer than allowed"):
+        unpack(data, target, limits=Limits(header_bytes=1000))
+
+
 def test_asking_to_stop_leaves_nothing(target: Path) -> None:
     class Stop:
         def advance(self, count: int, /) -> None:

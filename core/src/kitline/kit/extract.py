@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final
 
 from kitline.errors import DigestMismatch, SizeMismatch, UnsafeLayer
 from kitline.kit.decompress import open_decompressed
 from kitline.kit.layer_path import check_layer_path
-from kitline.kit.tar_reader import TarReader
+from kitline.kit.layer_writer import RawWriter, TarWriter
 from kitline.oci import media_types
 from kitline.oci.digest import Digest, Hasher
 from kitline.store.pipeline import Pipeline, fill
@@ -23,8 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from kitline.kit.layer_kind import LayerKind
-    from kitline.kit.limits import Limits
-    from kitline.kit.staging import FileInStaging
+    from kitline.kit.layer_writer import LayerWriter, Place
     from kitline.oci.descriptor import Descriptor
     from kitline.store.interface import ByteStream
     from kitline.store.progress import ProgressTask
@@ -42,30 +41,6 @@ class ExtractedLayer:
     """Digest of the uncompressed bytes."""
     size: int
     """Uncompressed bytes."""
-
-
-class Place(Protocol):
-    """Where a layer is unpacked: a `Staging`, or a folder in one."""
-
-    @property
-    def limits(self) -> Limits:
-        """What is refused."""
-
-    def add_folder(self, path: str, mode: int) -> None:
-        """Make a folder with all that lead to it."""
-
-    def create_file(self, path: str, mode: int, size: int | None) -> FileInStaging:
-        """Create a file that must not be there yet."""
-
-
-class _Writer(Protocol):
-    """Takes the uncompressed bytes of a layer."""
-
-    def feed(self, view: memoryview) -> None: ...
-
-    def finish(self) -> None: ...
-
-    def close(self) -> None: ...
 
 
 def extract_layer(
@@ -129,7 +104,7 @@ def extract_tar(
     """
     what = what or f"layer {descriptor.digest}"
     size = None if compression else descriptor.size
-    writer = _TarWriter(staging, what, size)
+    writer = TarWriter(staging, what, size)
     return _extract(stream, writer, staging, descriptor, compression, diff_id, what, task)
 
 
@@ -160,26 +135,34 @@ def extract_raw(
     if not checked:
         raise UnsafeLayer(f"{what}: {named!r} is a folder, and a raw layer is one file")
     size = None if compression else descriptor.size
-    writer = _FileWriter(staging, checked, raw_mode(notes), size)
-    return _extract(stream, writer, staging, descriptor, compression, diff_id, what, task)
+    mode, claimed = raw_metadata(notes)
+    writer = RawWriter(staging, checked, mode, size)
+    found = _extract(stream, writer, staging, descriptor, compression, diff_id, what, task)
+    if claimed is not None and claimed != found.size:
+        raise SizeMismatch(f"{what}, by its metadata", expected=claimed, actual=found.size)
+    return found
 
 
-def raw_mode(annotations: Mapping[str, str]) -> int:
-    """Return the permission bits in a raw layer's metadata, 0644 if it has none."""
+def raw_metadata(annotations: Mapping[str, str]) -> tuple[int, int | None]:
+    """Return permission bits and size in a raw layer's metadata; 0644 and None without any."""
     text = annotations.get(media_types.FILE_METADATA) or annotations.get(
         media_types.OLD_FILE_METADATA
     )
     try:
         fields: Any = json.loads(text) if text else {}
     except ValueError:
-        return _RAW_MODE
-    mode = fields.get("mode") if isinstance(fields, dict) else None
-    return mode & 0o777 if isinstance(mode, int) and mode > 0 else _RAW_MODE
+        fields = {}
+    fields = fields if isinstance(fields, dict) else {}
+    mode, size = fields.get("mode"), fields.get("size")
+    return (
+        mode & 0o777 if isinstance(mode, int) and mode > 0 else _RAW_MODE,
+        size if isinstance(size, int) and not isinstance(size, bool) else None,
+    )
 
 
 def _extract(
     stream: ByteStream,
-    writer: _Writer,
+    writer: LayerWriter,
     staging: Place,
     descriptor: Descriptor,
     compression: str,
@@ -216,7 +199,7 @@ def _extract(
 
 
 def _pump(
-    stream: ByteStream, hasher: Hasher, writer: _Writer, ceiling: int | None, what: str
+    stream: ByteStream, hasher: Hasher, writer: LayerWriter, ceiling: int | None, what: str
 ) -> None:
     read = 0
     with Pipeline(workers=2) as pipeline:
@@ -228,7 +211,7 @@ def _pump(
 
 
 def _pump_small(
-    stream: ByteStream, hasher: Hasher, writer: _Writer, ceiling: int | None, what: str
+    stream: ByteStream, hasher: Hasher, writer: LayerWriter, ceiling: int | None, what: str
 ) -> None:
     buffer = memoryview(bytearray((ceiling or 0) + 1))
     count = fill(stream, buffer)
@@ -277,52 +260,3 @@ class _Counted:
 
     def __exit__(self, *_: object) -> None:
         self.close()
-
-
-class _TarWriter:
-    """Makes the files and folders of a tar in staging; the TarReader's sink."""
-
-    def __init__(self, staging: Place, what: str, size: int | None) -> None:
-        self._staging = staging
-        self._file: FileInStaging | None = None
-        self._reader = TarReader(self, what, staging.limits, size)
-
-    def feed(self, view: memoryview) -> None:
-        self._reader.feed(view)
-
-    def finish(self) -> None:
-        self._reader.finish()
-
-    def add_folder(self, path: str, mode: int) -> None:
-        self._staging.add_folder(path, mode)
-
-    def begin_file(self, path: str, mode: int, size: int) -> None:
-        self._file = self._staging.create_file(path, mode, size)
-
-    def write(self, view: memoryview) -> None:
-        assert self._file is not None
-        self._file.write(view)
-
-    def end_file(self) -> None:
-        self.close()
-
-    def close(self) -> None:
-        if self._file is not None:
-            self._file.close()
-            self._file = None
-
-
-class _FileWriter:
-    """Makes one file in staging."""
-
-    def __init__(self, staging: Place, path: str, mode: int, size: int | None) -> None:
-        self._file = staging.create_file(path, mode, size)
-
-    def feed(self, view: memoryview) -> None:
-        self._file.write(view)
-
-    def finish(self) -> None:
-        self._file.close()
-
-    def close(self) -> None:
-        self._file.close()

@@ -14,13 +14,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from kitline.errors import TargetError
+from kitline.kit.new_folders import FOLDER_FLAGS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from collections.abc import Set as AbstractSet
     from pathlib import Path
 
-_FOLDER_FLAGS: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _READ_FLAGS: Final = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
 _SHOWN: Final = 5
 
@@ -56,7 +56,7 @@ class Placing:
             TargetError: if something is in the way; the first few paths are listed.
         """
         try:
-            self.target_fd = os.open(self._target, _FOLDER_FLAGS)
+            self.target_fd = os.open(self._target, FOLDER_FLAGS)
         except FileNotFoundError:
             return
         self._compare("", os.dup(self._source), os.dup(self.target_fd))
@@ -111,8 +111,8 @@ class Placing:
         self, path: str, name: str, source: int, target: int, found: os.stat_result
     ) -> None:
         if stat.S_ISDIR(found.st_mode):
-            below = os.open(name, _FOLDER_FLAGS, dir_fd=target)
-            self._compare(path, os.open(name, _FOLDER_FLAGS, dir_fd=source), below)
+            below = os.open(name, FOLDER_FLAGS, dir_fd=target)
+            self._compare(path, os.open(name, FOLDER_FLAGS, dir_fd=source), below)
         elif stat.S_ISLNK(found.st_mode):
             self._conflicts.append(f"{path!r} is a link, which is not followed")
         else:
@@ -153,7 +153,7 @@ def open_below(root: int, path: str) -> Iterator[int]:
     try:
         for name in path.split("/") if path else ():
             above = fd
-            fd = os.open(name, _FOLDER_FLAGS, dir_fd=above)
+            fd = os.open(name, FOLDER_FLAGS, dir_fd=above)
             os.close(above)
         yield fd
     finally:

@@ -7,7 +7,6 @@ something that is there. What fails leaves nothing behind.
 from __future__ import annotations
 
 import contextlib
-import errno
 import os
 import secrets
 import shutil
@@ -18,6 +17,7 @@ from typing import TYPE_CHECKING, Final, Literal
 from kitline.errors import TargetError, UnsafeLayer
 from kitline.kit.layer_path import check_layer_path
 from kitline.kit.limits import DEFAULT_LIMITS
+from kitline.kit.new_folders import FOLDER_FLAGS, NewFolders, cannot_write
 from kitline.kit.placing import Placing, open_below
 from kitline.store.durable import FileWriter, fsync_folder, make_folders, sync_filesystem
 
@@ -30,11 +30,9 @@ if TYPE_CHECKING:
 
 Overwrite = Literal["refuse", "replace", "skip"]
 
-_FOLDER_FLAGS: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _NEW_FILE: Final = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 _LARGE: Final = 8 << 20
 _FILE_MODE: Final = 0o644
-_KEPT_OPEN: Final = 64
 
 
 class Staging:
@@ -63,7 +61,6 @@ class Staging:
         self.limits = limits
         self._overwrite = overwrite
         self._durable = durable
-        self._folders: dict[str, int] = {}
         self._modes: dict[str, int] = {}
         self._may_equal: set[str] = set()
         self._entries = 0
@@ -72,7 +69,8 @@ class Staging:
 
     def __enter__(self) -> Self:
         self.folder = self._make_folder()
-        self._root = os.open(self.folder, _FOLDER_FLAGS)
+        self._root = os.open(self.folder, FOLDER_FLAGS)
+        self._folders = NewFolders(self._root, self.count_entry)
         mode = stat.S_IMODE(os.fstat(self._root).st_mode)
         self._umask = 0o777 & ~mode
         self._inherited = mode & stat.S_ISGID
@@ -86,20 +84,20 @@ class Staging:
         traceback: TracebackType | None,
         /,
     ) -> None:
-        self._close_folders()
+        self._folders.close()
         os.close(self._root)
         _remove_tree(self.folder)
 
     def add_folder(self, path: str, mode: int) -> None:
         """Make a folder with all that lead to it; one that is there gets the mode."""
-        self._folder(path)
+        self._folders.handle(path)
         self._modes[path] = mode & 0o1777 & ~self._umask
 
     def create_file(self, path: str, mode: int, size: int | None) -> FileInStaging:
         """Create a file that must not be there yet; `path` is checked by the caller."""
         self.count_entry(path)
         above, _, name = path.rpartition("/")
-        folder = self._folder(above)
+        folder = self._folders.handle(above)
         try:
             fd = os.open(name, _NEW_FILE, mode & 0o777, dir_fd=folder)
         except FileExistsError:
@@ -108,8 +106,8 @@ class Staging:
                 "another name of the kit; nothing was kept"
             ) from None
         except OSError as cause:
-            raise _cannot_write(path, cause) from cause
-        return FileInStaging(fd, size)
+            raise cannot_write(path, cause) from cause
+        return FileInStaging(fd, path, size)
 
     def write_file(
         self, path: str, content: bytes, mode: int = _FILE_MODE, *, may_equal: bool = False
@@ -146,7 +144,7 @@ class Staging:
         Raises:
             TargetError: if files are in the way; then nothing was moved.
         """
-        self._close_folders()
+        self._folders.close()
         placing = Placing(self._root, self.target, self._overwrite, self._may_equal)
         try:
             placing.check()
@@ -189,7 +187,7 @@ class Staging:
         own = os.fstat(self._root)
         return (
             not os.listdir(self.target)
-            and not os.path.samestat(found, os.stat("."))
+            and not _is_working_folder(found)
             and (found.st_uid, found.st_gid) == (own.st_uid, own.st_gid)
             and stat.S_IMODE(found.st_mode) == self._inherited | (0o777 & ~self._umask)
         )
@@ -203,26 +201,6 @@ class Staging:
                     wanted = self._modes[path] | (mode & stat.S_ISGID)
                     if mode != wanted:
                         os.fchmod(fd, wanted)
-
-    def _folder(self, path: str) -> int:
-        """Return a handle of a folder, made if it is not there."""
-        if not path:
-            return self._root
-        fd = self._folders.get(path)
-        if fd is None:
-            above, _, name = path.rpartition("/")
-            fd, is_new = _open_or_make(name, self._folder(above), path)
-            if is_new:
-                self.count_entry(path)
-            if len(self._folders) >= _KEPT_OPEN:
-                self._close_folders()
-            self._folders[path] = fd
-        return fd
-
-    def _close_folders(self) -> None:
-        for fd in self._folders.values():
-            os.close(fd)
-        self._folders.clear()
 
     def _make_folder(self) -> Path:
         """Make the staging folder: beside the target, inside of it if that is a mount point."""
@@ -243,20 +221,28 @@ class Staging:
 class FileInStaging:
     """A new file that is being written; large ones go past the page cache."""
 
-    __slots__ = ("_fd", "_writer")
+    __slots__ = ("_fd", "_path", "_writer")
 
-    def __init__(self, fd: int, size: int | None) -> None:
+    def __init__(self, fd: int, path: str, size: int | None) -> None:
         self._fd = fd
+        self._path = path
         large = size is None or size >= _LARGE
         self._writer = FileWriter(fd, size=size) if large else None
 
     def write(self, view: memoryview) -> None:
-        """Write all of `view`."""
-        if self._writer is not None:
-            self._writer.write(view)
-            return
-        while view:
-            view = view[os.write(self._fd, view) :]
+        """Write all of `view`.
+
+        Raises:
+            TargetError: if the disk is full or broken.
+        """
+        try:
+            if self._writer is not None:
+                self._writer.write(view)
+                return
+            while view:
+                view = view[os.write(self._fd, view) :]
+        except OSError as cause:
+            raise cannot_write(self._path, cause) from cause
 
     def close(self) -> None:
         """Close the file; again is no error."""
@@ -270,32 +256,18 @@ class FileInStaging:
             self._fd = -1
 
 
-def _open_or_make(name: str, above: int, path: str) -> tuple[int, bool]:
-    """Return a handle of a folder, and whether it was made for that."""
-    is_new = True
+def _is_working_folder(status: os.stat_result) -> bool:
+    """Tell whether a shell may sit in the folder: replacing it would leave that in the void."""
     try:
-        try:
-            os.mkdir(name, 0o777, dir_fd=above)
-        except FileExistsError:
-            is_new = False
-        return os.open(name, _FOLDER_FLAGS, dir_fd=above), is_new
-    except OSError as cause:
-        if cause.errno in (errno.ENOTDIR, errno.ELOOP):
-            raise UnsafeLayer(
-                f"cannot unpack {path!r}: the kit holds a file and a folder of this name; "
-                "nothing was kept"
-            ) from None
-        raise _cannot_write(path, cause) from cause
+        return os.path.samestat(status, os.stat("."))
+    except OSError:
+        return False
 
 
 def _is_neighbour(target: Path) -> bool:
     """Tell whether something beside the target can be renamed to it."""
     parent = target.parent
     return os.stat(parent).st_dev == os.stat(target).st_dev and os.access(parent, os.W_OK | os.X_OK)
-
-
-def _cannot_write(path: str, cause: OSError) -> TargetError:
-    return TargetError(f"cannot write {path!r}: {cause.strerror}")
 
 
 def _remove_tree(folder: Path) -> None:

@@ -211,15 +211,15 @@ class TarReader:
 
     def _records(self, data: bytes) -> list[tuple[bytes, bytes]]:
         found = []
-        while data:
-            digits, space, _ = data.partition(b" ")
-            length = self._decimal(digits) if space else 0
-            record = data[len(digits) + 1 : length]
-            key, equals, value = record.partition(b"=")
-            if not equals or not record.endswith(b"\n") or length > len(data):
+        at = 0
+        while at < len(data):
+            space = data.find(b" ", at, at + 20)
+            end = at + self._decimal(data[at : max(space, at)])
+            key, equals, value = data[space + 1 : end].partition(b"=")
+            if not equals or end > len(data) or not value.endswith(b"\n"):
                 raise self._bad("a PAX header is malformed")
             found.append((key, value[:-1]))
-            data = data[length:]
+            at = end
         return found
 
     def _name(self, block: bytes) -> str:
