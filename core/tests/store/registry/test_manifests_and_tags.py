@@ -108,7 +108,7 @@ def test_a_tag_is_set_once_and_then_left_alone(
     assert store.set_tag("v1", first) == first.digest
     assert local_registry.count("PUT") == 0
     assert store.set_tag("v1", second) == first.digest
-    with pytest.raises(TagConflict, match=f"it points at {second.digest} and may not move"):
+    with pytest.raises(TagConflict, match=f"points at {second.digest} and may not move"):
         store.set_tag("v1", first, may_move=False)
 
 

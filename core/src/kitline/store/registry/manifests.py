@@ -60,6 +60,19 @@ def _check(raw: bytes, name: Digest | str, response: requests.Response, what: st
         )
 
 
+def has_manifest(client: RegistryClient, digest: Digest) -> bool:
+    """Tell whether the repository holds a manifest, so that it need not be sent again."""
+    response = client.send(
+        "HEAD",
+        client.url(f"manifests/{digest}"),
+        f"look up manifest {digest} of {client.registry}/{client.repository}",
+        expect={200, 404, 405},
+        scopes=client.scope("pull", "push"),
+        headers=ACCEPT,
+    )
+    return response.status_code == 200 and stated_digest(response) in (None, digest)
+
+
 def put_manifest(client: RegistryClient, manifest: Manifest, name: str) -> requests.Response:
     """Store a manifest under its digest or a tag; the registry must have understood the same."""
     what = f"push manifest {name} to {client.registry}/{client.repository}"

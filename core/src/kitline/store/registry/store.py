@@ -78,10 +78,10 @@ class RegistryStore:
         return found
 
     def push_manifest(self, manifest: Manifest) -> None:
-        if manifest.subject is None:
-            manifests.put_manifest(self._client, manifest, str(manifest.digest))
-        else:
+        if manifest.subject is not None:
             referrers.push_referrer(self._client, manifest)
+        elif not manifests.has_manifest(self._client, manifest.digest):
+            manifests.put_manifest(self._client, manifest, str(manifest.digest))
 
     def find_tag(self, tag: str) -> Descriptor | None:
         return tags.find_tag(self._client, tag)

@@ -68,9 +68,12 @@ def set_tag(
     before = found.digest if found else None
     if before == manifest.digest:
         return before
-    name = f"{client.registry}/{client.repository}:{tag}"
+    name = f"{tag!r} of '{client.registry}/{client.repository}'"
     if before is not None and not may_move:
-        raise TagConflict(f"tag {name}: it points at {before} and may not move to another digest")
+        raise TagConflict(
+            f"tag {name} points at {before} and may not move to {manifest.digest};"
+            " use another tag or allow the move"
+        )
     try:
         put_manifest(client, manifest, tag)
     except RegistryError as error:
