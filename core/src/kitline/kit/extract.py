@@ -135,29 +135,29 @@ def extract_raw(
     if not checked:
         raise UnsafeLayer(f"{what}: {named!r} is a folder, and a raw layer is one file")
     size = None if compression else descriptor.size
-    mode, claimed = raw_metadata(notes)
-    writer = RawWriter(staging, checked, mode, size)
+    writer = RawWriter(staging, checked, raw_mode(notes), size)
     found = _extract(stream, writer, staging, descriptor, compression, diff_id, what, task)
-    if claimed is not None and claimed != found.size:
+    claimed = _metadata(notes).get("size")
+    if isinstance(claimed, int) and claimed != found.size:
         raise SizeMismatch(f"{what}, by its metadata", expected=claimed, actual=found.size)
     return found
 
 
-def raw_metadata(annotations: Mapping[str, str]) -> tuple[int, int | None]:
-    """Return permission bits and size in a raw layer's metadata; 0644 and None without any."""
+def raw_mode(annotations: Mapping[str, str]) -> int:
+    """Return the permission bits in a raw layer's metadata, 0644 if it has none."""
+    mode = _metadata(annotations).get("mode")
+    return mode & 0o777 if isinstance(mode, int) and mode > 0 else _RAW_MODE
+
+
+def _metadata(annotations: Mapping[str, str]) -> dict[str, Any]:
     text = annotations.get(media_types.FILE_METADATA) or annotations.get(
         media_types.OLD_FILE_METADATA
     )
     try:
-        fields: Any = json.loads(text) if text else {}
-    except ValueError:
+        fields = json.loads(text) if text else {}
+    except (ValueError, RecursionError):
         fields = {}
-    fields = fields if isinstance(fields, dict) else {}
-    mode, size = fields.get("mode"), fields.get("size")
-    return (
-        mode & 0o777 if isinstance(mode, int) and mode > 0 else _RAW_MODE,
-        size if isinstance(size, int) and not isinstance(size, bool) else None,
-    )
+    return fields if isinstance(fields, dict) else {}
 
 
 def _extract(
