@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 _START_LIMIT = 15.0
 _STOP_LIMIT = 5.0
+_SETTLE = 0.02
 _TRIES = 3
 
 
@@ -168,6 +169,8 @@ def _answers(process: subprocess.Popen[bytes], port: int) -> bool:
         try:
             connection.request("GET", "/v2/")
             if connection.getresponse().status in (200, 401):
+                # a program that found its port taken ends by itself, and somebody else answered
+                time.sleep(_SETTLE)
                 return process.poll() is None
         except (OSError, http.client.HTTPException):
             time.sleep(0.02)
