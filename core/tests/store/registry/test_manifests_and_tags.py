@@ -129,7 +129,7 @@ def test_an_immutable_tag_is_a_conflict_unless_it_is_right_already(kind: str) ->
         first, second = pushed(store, 1), pushed(store, 2)
         store.set_tag("v1", first)
         assert store.set_tag("v1", first) == first.digest
-        with pytest.raises(TagConflict, match=r"team/model:v1: .*tag immutability"):
+        with pytest.raises(TagConflict, match=r"'v1' of '.*team/model'.*tag immutability"):
             store.set_tag("v1", second)
 
 
