@@ -19,7 +19,9 @@ from kitline.kit.folder import FolderTree
 from kitline.kit.kitfile import Code, Kitfile
 from kitline.kit.layer import TarLayer
 from kitline.kit.layer_entries import layer_entries
+from kitline.kit.limits import DEFAULT_LIMITS
 from kitline.kit.staging import Staging
+from kitline.kit.tar_reader import TarReader
 from kitline.kit.tree import Entry
 from kitline.oci.descriptor import Descriptor
 from kitline.oci.digest import Digest
@@ -143,6 +145,48 @@ def test_reading_from_an_offset_gives_the_rest(tree: Tree, offsets: list[int]) -
         for offset in offsets:
             with layer.open(min(offset, layer.size)) as stream:
                 assert read_all(stream, 1 << 24) == whole[offset:]
+
+
+class Listing:
+    """A sink that remembers."""
+
+    def __init__(self) -> None:
+        self.found: list[tuple[str, bytes]] = []
+        self._content = b""
+
+    def add_folder(self, path: str, mode: int) -> None:
+        self.found.append((path + "/", b""))
+
+    def begin_file(self, path: str, mode: int, size: int) -> None:
+        self._content = b""
+        self.found.append((path, b""))
+
+    def write(self, view: memoryview) -> None:
+        self._content += view
+
+    def end_file(self) -> None:
+        self.found[-1] = (self.found[-1][0], self._content)
+
+
+@FEW
+@given(trees, st.lists(st.integers(1, 1500), min_size=1, max_size=20))
+def test_a_tar_means_the_same_however_it_is_cut_into_pieces(tree: Tree, lengths: list[int]) -> None:
+    with temporary() as folder:
+        create(folder / "in", tree)
+        data = memoryview(pack(folder / "in"))
+    whole, pieces = Listing(), Listing()
+    reader = TarReader(whole, "layer", DEFAULT_LIMITS, len(data))
+    reader.feed(data)
+    reader.finish()
+    reader = TarReader(pieces, "layer", DEFAULT_LIMITS, len(data))
+    at = turn = 0
+    while at < len(data):
+        length = lengths[turn % len(lengths)]
+        reader.feed(data[at : at + length])
+        at, turn = at + length, turn + 1
+    reader.finish()
+    assert pieces.found == whole.found
+    assert {tuple(path.split("/")): each for path, each in whole.found if path[-1] != "/"} == tree
 
 
 evil_names = st.lists(
