@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, field
-from functools import partial
+from functools import cache, partial
 from typing import TYPE_CHECKING
 
 from kitline.errors import SourceError
@@ -28,7 +28,7 @@ from kitline.store.progress import SILENT
 from kitline.store.source import BytesSource
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from datetime import datetime
     from typing import Protocol
 
@@ -43,7 +43,8 @@ if TYPE_CHECKING:
 
 
 LARGE = 4 << 20
-"""Layers from this many bytes on are packed two at a time, so that memory stays small."""
+"""Layers from this many bytes on are packed two at a time, so that memory stays small, and are
+worth a look at what the store may hold already; smaller ones the store itself hashes first."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -99,14 +100,15 @@ def pack(
     *,
     options: PackOptions = PackOptions(),
     memo: LayerMemo = NO_MEMO,
-    previous: ImageManifest | None = None,
+    previous: Callable[[], ImageManifest | None] = lambda: None,
     concurrency: int = 4,
     progress: Progress = SILENT,
 ) -> Packed:
     """Pack a tree into a store: layers, then config, then manifest.
 
-    `previous` is the kit that this one probably resembles: layers of the same path and size are
-    hashed before they are sent, since the store may hold them.
+    `previous` finds the kit that this one probably resembles, and is asked only where a large
+    layer would have to be sent: one of the same path and size is hashed first, since the store
+    may hold it.
 
     Raises:
         SourceError: if the tree cannot be a kit.
@@ -117,7 +119,7 @@ def pack(
         warnings = [*tree.warnings, *spool.warnings]
         plans = _plan(tree, entries, options, warnings)
         _check_raw_layers(plans)
-        known = _sizes_by_path(previous)
+        known = cache(lambda: _sizes_by_path(previous()))
         tasks = [partial(_push_layer, plan, store, memo, known) for plan in plans]
         layers = run_all(tasks, workers=min(concurrency, _workers(plans)), progress=progress)
     digests = {
@@ -207,7 +209,7 @@ def _push_layer(
     plan: _Plan,
     store: Target,
     memo: LayerMemo,
-    known: Mapping[str, int],
+    known: Callable[[], Mapping[str, int]],
     progress: Progress,
 ) -> PackedLayer:
     """Bring one layer into the store: remembered, hashed first, or in one pass."""
@@ -218,7 +220,7 @@ def _push_layer(
     if remembered is not None and not store.has_blob(remembered):
         remembered = None  # the memo only saves reading what the store already holds
     digest = remembered
-    if digest is None and known.get(name) == source.size:
+    if digest is None and source.size >= LARGE and known().get(name) == source.size:
         digest = _hash(source, name, progress)
     if remembered is not None:
         progress.begin(name, source.size).end("exists")

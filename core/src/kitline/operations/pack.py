@@ -131,7 +131,7 @@ def pack_tree(
                 store,
                 options=options,
                 memo=memo,
-                previous=_previous(store, reference),
+                previous=lambda: _previous(store, reference),
                 concurrency=settings.concurrency,
                 progress=progress,
             )

@@ -5,6 +5,7 @@ A tag is resolved here and nowhere else; everything behind works with the digest
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from kitline.oci.reference import PinnedReference
     from kitline.operations.settings import Settings
     from kitline.store.interface import Store
+    from kitline.store.layout_reading import LayoutReader
     from kitline.store.local import LocalStores
     from kitline.store.registry import RegistryOptions
 
@@ -137,11 +139,12 @@ class Stores:
             self._opened[key] = opener()
         return self._opened[key]
 
-    def close(self) -> None:
-        """Close every store that was opened."""
-        for store in reversed(self._opened.values()):  # targets before the sources they read
-            store.close()
-        self._opened.clear()
+    def close(self, error: BaseException | None = None) -> None:
+        """Close every store; after an `error` an archive under way is dropped, not written."""
+        opened, self._opened = list(self._opened.values()), {}
+        with ExitStack() as stack:  # all are closed even if one fails, targets before sources
+            for store in opened:
+                stack.callback(store.__exit__, type(error) if error else None, error, None)
 
     def __enter__(self) -> Self:
         return self
@@ -152,14 +155,14 @@ class Stores:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        self.close()
+        self.close(error)
 
 
 def find_manifest(store: Store, reference: AnyReference) -> Manifest:
     """Return the manifest that a reference names in its store, resolving a tag once."""
     target = reference.require_target()
     if target is None:
-        return _find_single(store, reference)
+        return store.get_manifest(_layout(store).find_single().digest)
     if isinstance(target, Digest):
         manifest = store.find_manifest(target)
         if manifest is None:
@@ -169,6 +172,13 @@ def find_manifest(store: Store, reference: AnyReference) -> Manifest:
     if descriptor is None:
         raise TagNotFound(_missing_tag(store, target, reference))
     return store.get_manifest(descriptor.digest)
+
+
+def _layout(store: Store) -> LayoutReader:
+    from kitline.store.layout_reading import LayoutReader
+
+    assert isinstance(store, LayoutReader)  # only layouts are named without tag and digest
+    return store
 
 
 def read_reference(text: str | AnyReference) -> AnyReference:
@@ -187,15 +197,3 @@ def _open_layout(reference: LayoutReference) -> Store:
     from kitline.store.local import open_layout
 
     return open_layout(reference)
-
-
-def _find_single(store: Store, reference: AnyReference) -> Manifest:
-    tags = store.list_tags()
-    if len(tags) != 1:
-        raise UsageError(
-            f"{str(reference)!r} holds {len(tags)} tags; add ':TAG' or '@sha256:…' to say which"
-        )
-    descriptor = store.find_tag(tags[0])
-    if descriptor is None:
-        raise TagNotFound(f"no tag {tags[0]!r} in {store.name!r}")
-    return store.get_manifest(descriptor.digest)
