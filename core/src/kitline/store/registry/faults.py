@@ -62,6 +62,14 @@ class Refusal:
         return f"HTTP {self.status}" + (f", {said.rstrip(':')}" if said else "")
 
 
+class RegistryBusy(RegistryUnreachable):
+    """The registry cannot answer now; `pause` is how many seconds it asks to wait, if it does."""
+
+    def __init__(self, message: str, *, pause: float | None) -> None:
+        super().__init__(message)
+        self.pause = pause
+
+
 def clean(text: str, limit: int) -> str:
     """Return text from outside on one line, shortened, without what looks like a secret."""
     line = " ".join("".join(c if c.isprintable() else " " for c in text).split())
@@ -77,7 +85,7 @@ def refusal_error(response: requests.Response, what: str, registry: str) -> Kitl
     if found.status in PASSING:
         pause = retry_after(response)
         wait = f"it asks to wait {pause:.0f} s" if pause else "try again later"
-        return RegistryUnreachable(f"{told}; {wait}")
+        return RegistryBusy(f"{told}; {wait}", pause=pause)
     if found.status in (400, 403, 413, 507) and _means_quota(found.status, words):
         return _made(QuotaExceeded, f"{told}; make room or ask for a larger quota", found)
     if found.status == 413:

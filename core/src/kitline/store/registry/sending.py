@@ -88,7 +88,7 @@ class Upload:
                 if self._session is not None and self._session.offset > furthest:
                     furthest = self._session.offset
                     patience.progress()
-                if not patience.wait():
+                if not patience.wait(getattr(fault, "pause", None)):
                     raise
                 if self._is_committed():
                     return self._reading.digest()

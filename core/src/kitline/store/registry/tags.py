@@ -130,12 +130,14 @@ def _pages(client: RegistryClient, prefix: str, last: str | None) -> tuple[str, 
             scopes=client.scope("pull"),
         )
         if response.status_code == 404:
-            break
+            return tuple(sorted(found))
         tags = _tags(response.content)
         found.update(tag for tag in tags if tag.startswith(prefix))
         if last is not None and (past := [t for t in tags if not t.startswith(prefix)]):
             # Sorted as asked: what follows is foreign. Otherwise `last` meant nothing there.
             return tuple(sorted(found)) if _is_sorted(tags, last, past) else None
+        if last is not None and not tags:
+            return None  # nothing behind `last`, or another order than that of bytes
         url = next_page(client, url, response.headers.get("Link", ""))
     return tuple(sorted(found))
 
