@@ -209,6 +209,18 @@ def test_an_upload_that_gets_no_further_is_given_up(
     assert held(local_registry) is None
 
 
+def test_the_pause_that_a_registry_asks_for_holds_for_uploads_too(
+    local_registry: LocalRegistry, store: RegistryStore
+) -> None:
+    local_registry.inject(Fault.too_many_requests(retry_after=0, path="/uploads/.", times=3))
+    assert store.push_blob(Source()).digest == DIGEST
+    local_registry.forget()
+    local_registry.inject(Fault.too_many_requests(retry_after=3600, path="/uploads/.", times=1))
+    with pytest.raises(RegistryUnreachable, match="asks to wait 3600 s"):
+        store.push_blob(Source())
+    assert local_registry.count("PATCH") == 1
+
+
 def test_a_commit_whose_answer_was_lost_is_not_repeated(
     local_registry: LocalRegistry, store: RegistryStore
 ) -> None:
@@ -226,7 +238,7 @@ def test_a_second_process_goes_on_with_what_the_journal_holds(
     local_registry.inject(Fault.cut_upload(after=6 * MIB))
     local_registry.inject(Fault.answer(503, methods=("GET",), times=None))
     first = _push_in_a_process(local_registry.host, source, tmp_path / "journal")
-    assert "RegistryUnreachable" in first
+    assert "the registry answered HTTP 503" in first
     assert [path.stat().st_mode & 0o777 for path in (tmp_path / "journal").glob("*.json")] == [
         0o600
     ]
