@@ -15,6 +15,7 @@ from kitline.errors import SourceError
 from kitline.kit.kit_config import to_config
 from kitline.kit.layer import TarLayer
 from kitline.kit.layer_entries import layer_entries
+from kitline.kit.mcpb import check_mcp_bundle
 from kitline.kit.memo import NO_MEMO, is_settled
 from kitline.kit.raw_layer import RawLayer, file_metadata
 from kitline.kit.spool import Spool
@@ -192,10 +193,14 @@ def _plan_layer(part: KitPart, entries: Sequence[Entry], options: PackOptions) -
         )
     file = next((each for each in entries if each.path == part.clean_path), None)
     if file is None or file.is_folder:
+        if part.base == "mcpb":
+            raise SourceError(f"{part.field}: {part.path!r} is no MCP bundle: it is a folder")
         raise SourceError(
             f"{part.field}: {part.path!r} is a folder, and a raw layer is one file;"
             " name files in the Kitfile or pack with '--layer-format tar'"
         )
+    if part.base == "mcpb":
+        check_mcp_bundle(part, file)
     metadata = file_metadata(file, keep_mtime=options.keep_mtime)
     return _Plan(
         part=part,
