@@ -12,6 +12,9 @@ from kitline.testing.trees import read_tree
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from kitline.operations.inspect import Inspection
+    from kitline.operations.results import KitResult
+    from kitline.operations.unpack import UnpackResult
     from kitline.testing.command_line import CommandLine
 
 READS = {"GET", "HEAD"}
@@ -188,7 +191,7 @@ def test_every_verb_returns_the_digest_and_reads_as_the_pinned_reference(
     packed = kitline.pack(folder, "iris:v1")
     pushed = kitline.push(packed.reference, f"{local_registry.host}/team/iris:v1")
     pulled = kitline.pull(pushed.reference, "mine:v1")
-    results = [
+    results: list[KitResult | Inspection | UnpackResult] = [
         packed,
         pushed,
         pulled,

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from kitline.errors import NotAModelKit
+from kitline.errors import InvalidConfig, NotAModelKit
 from kitline.kit.kit_config import from_config
 from kitline.kit.modelpack import kitfile_from_modelpack
 from kitline.kit.pairing import pair_parts
@@ -72,14 +72,18 @@ def load_kit(store: Source, manifest: Manifest, *, name: str = "") -> LoadedKit:
         raise NotAModelKit(f"{name or found.digest} is not a ModelKit: it is {found.kind!r}")
     config = read_verified(store, found.config)
     annotated = media_types.KITFILE in found.annotations
-    if shape == "modelkit":
-        kitfile = from_config(config)
-    else:
-        kitfile = kitfile_from_modelpack(config, found.layers, found.annotations)
+    try:
+        if shape == "modelkit":
+            kitfile = from_config(config)
+        else:
+            kitfile = kitfile_from_modelpack(config, found.layers, found.annotations)
+        layers = tuple(pair_parts(kitfile, found.layers))
+    except InvalidConfig as cause:
+        raise InvalidConfig(f"cannot read kit {name or found.digest}: {cause}") from cause
     return LoadedKit(
         manifest=found,
         kitfile=kitfile,
-        layers=tuple(pair_parts(kitfile, found.layers)),
+        layers=layers,
         format=shape,
         has_kitfile=shape == "modelkit" or annotated,
     )

@@ -188,7 +188,7 @@ def read_reference(text: str | AnyReference) -> AnyReference:
 
 def _missing_tag(store: Store, tag: str, reference: AnyReference) -> str:
     tags = [each for each in store.list_tags() if not each.startswith(("kit-", "sha256-"))][:5]
-    there = f"there are {', '.join(map(repr, tags))}" if tags else "it has no tags"
+    there = f"there are {', '.join(map(repr, tags))}" if tags else "it holds no tag at all"
     where = "the local store's " if isinstance(reference, Reference) and reference.is_bare else ""
     return f"no tag {tag!r} in {where}{store.name!r}; {there}"
 

@@ -126,8 +126,8 @@ class RegistryClient(Registry):  # type: ignore[misc]  # oras ships no type info
                     patience_for_answer,
                 )
                 if response.status_code in expect:
-                    return response if stream else keep(response, limit=limit)
-                keep(response, limit=faults.ERROR_LIMIT)
+                    return response if stream else keep(response, what, limit=limit)
+                keep(response, what, limit=faults.ERROR_LIMIT)
             except Exception as error:
                 if not faults.is_broken(error):
                     raise
@@ -158,7 +158,7 @@ class RegistryClient(Registry):  # type: ignore[misc]  # oras ships no type info
             status = response.status_code
             own = Origin.of(url) == self.origin
             if status == 401 and scopes is not None and not challenged and own:
-                keep(response, limit=faults.ERROR_LIMIT)
+                keep(response, "answer a challenge", limit=faults.ERROR_LIMIT)
                 challenged = True
                 if not self.auth.answer(response, scopes):
                     return response
@@ -227,7 +227,7 @@ class RegistryClient(Registry):  # type: ignore[misc]  # oras ships no type info
         self.session.close()
 
 
-def keep(response: requests.Response, *, limit: int = ANSWER_LIMIT) -> requests.Response:
+def keep(response: requests.Response, what: str, *, limit: int = ANSWER_LIMIT) -> requests.Response:
     """Read the body of an answer into memory, and no more than `limit` bytes of it.
 
     Raises:
@@ -239,7 +239,9 @@ def keep(response: requests.Response, *, limit: int = ANSWER_LIMIT) -> requests.
             held += piece
             if len(held) > limit:
                 if response.ok:
-                    raise MalformedContent(f"the registry's answer is longer than {limit} bytes")
+                    raise MalformedContent(
+                        f"{what}: the registry's answer is longer than {limit} bytes"
+                    )
                 break
     finally:
         if len(held) > limit:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from kitline.errors import DigestMismatch, InvalidDigest, MalformedContent
+from kitline.errors import DigestMismatch, InvalidDigest, InvalidManifest, MalformedContent
 from kitline.oci import media_types
 from kitline.oci.digest import Digest
 from kitline.oci.manifest import SIZE_LIMIT, Manifest
@@ -25,7 +25,13 @@ DIGEST_HEADER = "Docker-Content-Digest"
 def find_manifest(client: RegistryClient, name: Digest | str) -> Manifest | None:
     """Return the manifest under a digest or a tag, its bytes verified; None if there is none."""
     found = find_bytes(client, name)
-    return None if found is None else Manifest.from_bytes(found[0], media_type=found[1])
+    if found is None:
+        return None
+    try:
+        return Manifest.from_bytes(found[0], media_type=found[1])
+    except InvalidManifest as cause:
+        where = f"{client.registry}/{client.repository}"
+        raise InvalidManifest(f"read manifest {name} of {where}: {cause}") from cause
 
 
 def find_bytes(client: RegistryClient, name: Digest | str) -> tuple[bytes, str | None] | None:
