@@ -45,5 +45,7 @@ def command(
         raise UsageError("no terminal to ask for the password; use --password-stdin")
     if not username:
         raise UsageError("no user name; give one with --username")
+    if not password:
+        raise UsageError("no password; standard input holds nothing")
     where = login(registry, username, password, settings=settings)
     options.say(f"logged in to {registry} as {username}; stored in {where}")

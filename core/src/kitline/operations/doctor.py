@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import shutil
+import tempfile
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
@@ -65,8 +65,10 @@ def read_target(target: str) -> Reference:
 def _local(settings: Settings) -> Check:
     folder = settings.store_folder
     existing = _existing(folder)
-    free = shutil.disk_usage(existing).free
-    if not os.access(existing, os.W_OK):
+    try:
+        with tempfile.TemporaryFile(dir=existing):  # asking for rights says too much as root
+            free = shutil.disk_usage(existing).free
+    except OSError:
         problem = f"{str(folder)!r} cannot be written; set KITLINE_HOME to a folder that can"
         return Check(name="local store", state="bad", finding=problem)
     finding = f"{str(folder)!r}, {free >> 30} GiB free"
