@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import os
 import stat
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -181,3 +183,41 @@ def test_a_path_is_checked_for_small_files_too(tmp_path: Path) -> None:
 def test_many_folders_do_not_need_as_many_handles(tmp_path: Path) -> None:
     put(tmp_path / "t", {f"{number}/a/b": b"x" for number in range(200)})
     assert len(tree_of(tmp_path / "t")) == 600
+
+
+def test_what_a_killed_process_left_goes_with_the_next_unpack(tmp_path: Path) -> None:
+    script = """
+import sys, time
+from pathlib import Path
+from kitline.kit.staging import Staging
+with Staging(Path(sys.argv[1]) / "t") as staging:
+    staging.write_file("closed/f", b"x")
+    staging.add_folder("closed", 0o000)
+    print("ready", flush=True)
+    time.sleep(600)
+"""
+    command = [sys.executable, "-c", script, str(tmp_path)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "ready\n"
+        (left,) = tmp_path.iterdir()
+
+        put(tmp_path / "t", {"f": b"1"})
+        assert left in list(tmp_path.iterdir()), "its process is alive"
+        process.kill()
+        process.wait()
+        put(tmp_path / "t", {"g": b"2"})
+
+    assert tree_of(tmp_path) == {"t": None, "t/f": b"1", "t/g": b"2"}
+
+
+def test_what_only_looks_like_a_staging_folder_stays(tmp_path: Path) -> None:
+    names = {".kitline-0123456789abcdef", ".kitline-mine", ".kitline"}
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / ".kitline-0123456789abcdef").symlink_to("elsewhere")
+    (tmp_path / ".kitline-mine").mkdir()
+    (tmp_path / ".kitline").mkdir()
+
+    put(tmp_path / "t", {"f": b"1"})
+
+    assert {each.name for each in tmp_path.iterdir()} == {*names, "elsewhere", "t"}

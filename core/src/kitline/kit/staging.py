@@ -6,10 +6,7 @@ something that is there. What fails leaves nothing behind.
 
 from __future__ import annotations
 
-import contextlib
 import os
-import secrets
-import shutil
 import stat
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Literal
@@ -17,8 +14,9 @@ from typing import TYPE_CHECKING, Final, Literal
 from kitline.errors import TargetError, UnsafeLayer
 from kitline.kit.layer_path import check_layer_path
 from kitline.kit.limits import DEFAULT_LIMITS
-from kitline.kit.new_folders import FOLDER_FLAGS, NewFolders, cannot_write
+from kitline.kit.new_folders import NewFolders, cannot_write
 from kitline.kit.placing import Placing, open_below
+from kitline.kit.staging_folder import make_staging_folder, remove_tree
 from kitline.store.durable import FileWriter, fsync_folder, make_folders, sync_filesystem
 
 if TYPE_CHECKING:
@@ -68,8 +66,7 @@ class Staging:
         self._inherited = 0
 
     def __enter__(self) -> Self:
-        self.folder = self._make_folder()
-        self._root = os.open(self.folder, FOLDER_FLAGS)
+        self.folder, self._root = self._make_folder()
         self._folders = NewFolders(self._root, self.count_entry)
         mode = stat.S_IMODE(os.fstat(self._root).st_mode)
         self._umask = 0o777 & ~mode
@@ -85,8 +82,8 @@ class Staging:
         /,
     ) -> None:
         self._folders.close()
+        remove_tree(self.folder)
         os.close(self._root)
-        _remove_tree(self.folder)
 
     def add_folder(self, path: str, mode: int) -> None:
         """Make a folder with all that lead to it; one that is there gets the mode."""
@@ -202,7 +199,7 @@ class Staging:
                     if mode != wanted:
                         os.fchmod(fd, wanted)
 
-    def _make_folder(self) -> Path:
+    def _make_folder(self) -> tuple[Path, int]:
         """Make the staging folder: beside the target, inside of it if that is a mount point."""
         target = self.target
         try:
@@ -211,11 +208,9 @@ class Staging:
                 raise TargetError(f"cannot unpack into {str(target)!r}: it is no folder")
             inside = target.is_dir() and not _is_neighbour(target)
             place = target if inside else target.parent
-            folder = place / f".kitline-{secrets.token_hex(8)}"
-            folder.mkdir(0o777)
+            return make_staging_folder(place)
         except OSError as cause:
             raise TargetError(f"cannot unpack into {str(target)!r}: {cause.strerror}") from cause
-        return folder
 
 
 class FileInStaging:
@@ -268,20 +263,3 @@ def _is_neighbour(target: Path) -> bool:
     """Tell whether something beside the target can be renamed to it."""
     parent = target.parent
     return os.stat(parent).st_dev == os.stat(target).st_dev and os.access(parent, os.W_OK | os.X_OK)
-
-
-def _remove_tree(folder: Path) -> None:
-    """Remove what is left of a staging folder, folders without write permission included."""
-
-    def retry(function: object, path: str, _: object) -> None:
-        with contextlib.suppress(OSError):
-            os.chmod(os.path.dirname(path), 0o700)
-            os.chmod(path, 0o700, follow_symlinks=False)
-        with contextlib.suppress(OSError):
-            if os.path.isdir(path) and not os.path.islink(path):
-                shutil.rmtree(path, ignore_errors=True)
-            else:
-                os.unlink(path)
-
-    if folder.exists():
-        shutil.rmtree(folder, onerror=retry)
