@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import pytest
 from kitline.oci.descriptor import Descriptor
 from kitline.oci.manifest import ImageManifest
-from kitline.store.layout_prune import prune_partials
+from kitline.store.ingest import prune_ingest
 from kitline.store.local import LocalStores
 from kitline.store.source import BytesSource
 from kitline.store.verify import VerifyingStream
@@ -105,7 +105,7 @@ def test_after_every_kill_all_that_is_listed_verifies(tmp_path: Path, times: int
     store.set_tag("after", manifest)
     assert store.find_tag("after") == manifest.descriptor
     store.close()
-    prune_partials(store, older_than=0)
+    prune_ingest(store.place.ingest, older_than=0)
     assert sorted(each.name for each in store.folder.iterdir()) == [
         ".index.lock",
         "blobs",

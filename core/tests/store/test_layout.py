@@ -7,6 +7,7 @@ import fcntl
 import json
 import os
 import threading
+import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -27,8 +28,8 @@ from kitline.oci.descriptor import Descriptor
 from kitline.oci.digest import Digest
 from kitline.oci.manifest import ImageIndex, ImageManifest
 from kitline.oci.reference import LayoutReference
+from kitline.store.ingest import prune_ingest
 from kitline.store.layout import LayoutStore
-from kitline.store.layout_prune import prune_partials
 from kitline.store.local import LocalStores, open_layout
 from kitline.store.pipeline import read_all
 from kitline.store.source import BytesSource
@@ -278,11 +279,25 @@ def test_partials_of_dead_processes_are_pruned_and_live_ones_kept(store: LayoutS
     live = store.folder / "ingest" / "sha256-11.partial"
     fd = os.open(live, os.O_CREAT | os.O_RDWR)
     fcntl.flock(fd, fcntl.LOCK_EX)
-    assert prune_partials(store, older_than=60).removed == 0
-    assert prune_partials(store, older_than=0).removed_bytes == 100
+    assert prune_ingest(store.place.ingest, older_than=60).removed == 0
+    assert prune_ingest(store.place.ingest, older_than=0).removed_bytes == 100
     os.close(fd)
     assert not dead.exists()
     assert live.exists()
+
+
+def test_whoever_pushes_next_removes_what_dead_processes_left_long_ago(store: LayoutStore) -> None:
+    push(store, b"any")
+    store.close()
+    ingest = store.folder / "ingest"
+    for name, age in (("lease.1.0", 0), ("young.partial", 3600), ("old.partial", 2 * 86_400)):
+        (ingest / name).write_bytes(b"x")
+        os.utime(ingest / name, (time.time() - age,) * 2)
+
+    push(store, b"more")
+
+    store.close()
+    assert sorted(each.name for each in ingest.iterdir()) == ["lease.1.0", "young.partial"]
 
 
 # Tags

@@ -7,15 +7,17 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import math
 import os
 import stat
 import threading
+import time
 from typing import TYPE_CHECKING
 
 from kitline.errors import InvalidManifest, StoreError, TargetError
 from kitline.oci.json import decode
 from kitline.store.durable import fsync_folder, make_folders, write_durably
-from kitline.store.ingest import Lease
+from kitline.store.ingest import Lease, prune_ingest
 from kitline.store.layout_index import INDEX_FILE, LAYOUT_BYTES, LAYOUT_FILE, LayoutIndex
 from kitline.store.locate import BLOB_FOLDER, INGEST_FOLDER
 
@@ -28,6 +30,8 @@ if TYPE_CHECKING:
 LOCK_FILE = ".index.lock"
 LOCK_TIMEOUT = 300.0
 """Seconds to wait for another process's edit of the index; one takes milliseconds."""
+LEFTOVER_AGE = 86_400.0
+"""Seconds after which nobody is expected to go on with a blob that a dead process left."""
 _NOT_WRITABLE = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR)
 
 
@@ -138,8 +142,18 @@ class LayoutFolder:
         with self._lease_lock:
             if self._lease is None:
                 self._make_layout()
-                self._lease = Lease(self.path / INGEST_FOLDER)
+                self._lease = Lease(self.ingest)
+                self._drop_leftovers()
             return self._lease.since
+
+    def _drop_leftovers(self) -> None:
+        """Remove what killed processes left long ago; the lock keeps a new index from it."""
+        limit = time.time() - LEFTOVER_AGE
+        with os.scandir(self.ingest) as entries:
+            old = any(_mtime(each) < limit for each in entries)
+        if old:
+            with self.locked():
+                prune_ingest(self.ingest, older_than=LEFTOVER_AGE)
 
     def release_lease(self) -> None:
         """Tell that no blob is being taken in any more."""
@@ -191,3 +205,10 @@ def file_size(path: Path) -> int | None:
     except (FileNotFoundError, NotADirectoryError):
         return None
     return status.st_size if stat.S_ISREG(status.st_mode) else None
+
+
+def _mtime(entry: os.DirEntry[str]) -> float:
+    try:
+        return entry.stat(follow_symlinks=False).st_mtime
+    except FileNotFoundError:
+        return math.inf

@@ -71,14 +71,6 @@ def prune(store: LayoutStore, *, grace: float) -> Pruned:
     return _collect(store, tuple(sorted(dropped)), grace=grace, leftover_age=grace)
 
 
-def prune_partials(store: LayoutStore, *, older_than: float) -> Leftovers:
-    """Remove what dead processes left half-done at least `older_than` seconds ago."""
-    if not store.exists():
-        return Leftovers(live_since=None, removed=0, removed_bytes=0)
-    with store.place.locked():
-        return prune_ingest(store.place.ingest, older_than=older_than)
-
-
 def _needed(store: LayoutStore, index: LayoutIndex) -> set[Digest]:
     """Return the tagged manifests, the parts of indexes among them, and referrers of those."""
     tagged = {each.descriptor.digest: each for each in index.entries if each.tag is not None}
