@@ -7,11 +7,11 @@ import os
 import sys
 from difflib import get_close_matches
 from importlib import import_module
-from importlib.metadata import version
 from typing import Any
 
 import click
 
+from kitline._version import VERSION
 from kitline.cli.options import printable_lines
 from kitline.errors import Cancelled, KitlineError, UsageError
 
@@ -68,7 +68,7 @@ class Verbs(click.Group):
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     epilog="Example: kitline pack ./model -t iris:v1 && kitline unpack iris:v1 -d ./copy",
 )
-@click.version_option(version("kitline"), prog_name="kitline", message="%(prog)s %(version)s")
+@click.version_option(VERSION, prog_name="kitline", message="%(prog)s %(version)s")
 def cli() -> None:
     """One digest from data to production: pack, move and read ModelKits."""
 

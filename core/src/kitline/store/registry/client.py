@@ -7,15 +7,14 @@ Everything in oras that moves blobs or manifests is not used (reference, section
 
 from __future__ import annotations
 
-from importlib.metadata import version
 from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import quote, urlencode
 
-from oras.provider import Registry
-
+from kitline._version import VERSION
 from kitline.errors import InvalidSetting, MalformedContent, RegistryError
 from kitline.store.registry import faults
 from kitline.store.registry.auth import RegistryAuth
+from kitline.store.registry.oras_registry import Registry
 from kitline.store.registry.origin import Origin, follow
 from kitline.store.registry.retry import PASSING, Patience, retry_after
 from kitline.store.registry.scopes import Scope
@@ -64,7 +63,7 @@ class RegistryClient(Registry):  # type: ignore[misc]  # oras ships no type info
         self.largest_body: int | None = None
         """Bytes that a proxy on the way lets through in one request, once it has refused more."""
         self._timeout = (options.connect_timeout, options.read_timeout)
-        self.session.headers["User-Agent"] = f"kitline/{version('kitline')}"
+        self.session.headers["User-Agent"] = f"kitline/{VERSION}"
         furnish(self.session, connections=options.concurrency, timeout=options.read_timeout)
         self.auth = RegistryAuth(
             registry,

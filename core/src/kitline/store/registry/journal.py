@@ -12,13 +12,13 @@ import time
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from filelock import FileLock, Timeout
-
 from kitline.oci.digest import short_hex
 from kitline.oci.json import decode
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from filelock import FileLock
 
     from kitline.store.interface import BlobSource
 
@@ -72,6 +72,8 @@ def open_entry(folder: Path | None, repository: str, source: BlobSource) -> Jour
     _prune(folder)
     key = json.dumps([repository, source.size, identity])
     path = folder / f"{short_hex(key, 32)}.json"
+    from filelock import FileLock, Timeout  # slow to import, and small blobs need no journal
+
     lock = FileLock(f"{path}.lock", timeout=0, mode=0o600)
     try:
         lock.acquire()

@@ -1,0 +1,3 @@
+"""The version of kitline."""
+
+VERSION = "0.1.0"
