@@ -45,7 +45,7 @@ def command(
 
 def _show(result: Inspection) -> None:
     """Print a table of the kit on stderr, so that stdout holds the pinned reference alone."""
-    from rich.table import Table
+    from rich.table import Column, Table
     from rich.text import Text
 
     from kitline.kit.kitfile_write import write_kitfile
@@ -53,7 +53,8 @@ def _show(result: Inspection) -> None:
     kitfile = write_kitfile(result.kit.kitfile).rstrip()
     console = options.console(err=True)
     console.print(Text(options.printable_lines(kitfile)))
-    table = Table("drawer", "path", "size", "digest", box=None, pad_edge=False, header_style="bold")
+    path = Column("path", overflow="fold")
+    table = Table("drawer", path, "size", "digest", box=None, pad_edge=False, header_style="bold")
     for part, layer in result.kit.layers:
         table.add_row(
             part.drawer,

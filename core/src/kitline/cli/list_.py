@@ -45,13 +45,13 @@ def command(
 
 
 def _show(kits: list[ListedKit]) -> None:
-    from rich.table import Table
+    from rich.table import Column, Table
     from rich.text import Text
 
     table = Table(
-        "repository",
-        "tags",
-        "name",
+        Column("repository", overflow="fold"),
+        Column("tags", overflow="fold"),
+        Column("name", overflow="fold"),
         "size",
         "digest",
         box=None,

@@ -150,8 +150,13 @@ def summary(result: KitResult) -> str:
     if result.existing_blobs:
         parts.append(f"{result.existing_blobs} there already")
     if result.referrers:
-        parts.append(f"{result.referrers} referrers")
+        parts.append(count(result.referrers, "referrer"))
     return f"({'; '.join(parts)})" if parts else ""
+
+
+def count(number: int, noun: str) -> str:
+    """Return a number with its noun: `1 layer`, `2 layers`."""
+    return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
 def printable(text: str) -> str:

@@ -9,38 +9,44 @@ from rich.progress import (
     BarColumn,
     DownloadColumn,
     Progress,
+    ProgressColumn,
     TextColumn,
     TimeRemainingColumn,
-    TransferSpeedColumn,
 )
+from rich.table import Column
+from rich.text import Text
+
+from kitline.cli.options import human_size, printable
 
 if TYPE_CHECKING:
     from types import TracebackType
     from typing import Self
 
-    from rich.progress import TaskID
+    from rich.progress import Task, TaskID
 
     from kitline.store.progress import ProgressTask
 
-NAME_WIDTH = 32
+NAME_WIDTH = 24
+"""Leaves room for the bar and its figures in 80 columns."""
 
 
 class Bars:
     """One bar for each blob under way, on stderr; a context manager."""
 
-    def __init__(self) -> None:
+    def __init__(self, console: Console | None = None) -> None:
         self._bars = Progress(
-            TextColumn("{task.description}"),
+            TextColumn("{task.description}", table_column=Column(no_wrap=True)),
             BarColumn(bar_width=None),
-            DownloadColumn(binary_units=True),
-            TransferSpeedColumn(),
-            TimeRemainingColumn(),
-            console=Console(stderr=True),
+            DownloadColumn(binary_units=True, table_column=Column(no_wrap=True)),
+            _Speed(table_column=Column(no_wrap=True)),
+            TimeRemainingColumn(table_column=Column(no_wrap=True)),
+            console=Console(stderr=True) if console is None else console,
             transient=True,
         )
 
     def begin(self, name: str, total: int | None, /) -> ProgressTask:
-        shown = name if len(name) <= NAME_WIDTH else "…" + name[-NAME_WIDTH + 1 :]
+        shown = printable(name)
+        shown = shown if len(shown) <= NAME_WIDTH else "…" + shown[-NAME_WIDTH + 1 :]
         # escaped, since names come from outside and rich reads markup in square brackets
         task = self._bars.add_task(shown.replace("[", "\\["), total=total)
         return _Bar(self._bars, task)
@@ -56,6 +62,14 @@ class Bars:
         traceback: TracebackType | None,
     ) -> None:
         self._bars.stop()
+
+
+class _Speed(ProgressColumn):
+    """Bytes per second, in the same units as the sizes beside it."""
+
+    def render(self, task: Task) -> Text:
+        speed = task.finished_speed or task.speed
+        return Text(f"{human_size(int(speed))}/s" if speed else "")
 
 
 class _Bar:

@@ -76,5 +76,6 @@ def command(
         return
     if not quiet:
         size = options.human_size(result.size)
-        options.say(f"unpacked {source} into {folder} ({result.layers} layers, {size})")
+        layers = options.count(result.layers, "layer")
+        options.say(f"unpacked {source} into {folder} ({layers}, {size})")
     click.echo(str(result.reference))

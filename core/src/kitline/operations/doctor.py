@@ -130,7 +130,6 @@ def _tags(store: object, reference: Reference, *, asked: str) -> Iterator[Check]
     except KitlineError as cause:
         yield Check(name="tags", state="note", finding=str(cause))
         return
-    finding = (
-        f"{count} tags in {reference.repository}; whether they can move shows only when one does"
-    )
+    tags = "1 tag" if count == 1 else f"{count} tags"
+    finding = f"{tags} in {reference.repository}; whether they can move shows only when one does"
     yield Check(name="tags", state="ok", finding=finding)
