@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 import zstandard
 from kitline.errors import Cancelled, DigestMismatch, SizeMismatch, UnsafeLayer
-from kitline.kit.extract import ExtractedLayer, extract_layer, extract_raw, extract_tar
+from kitline.kit.extract import ExtractedLayer, extract_raw, extract_tar
 from kitline.kit.layer_kind import layer_kind
 from kitline.kit.limits import DEFAULT_LIMITS, Limits
 from kitline.kit.staging import Staging
@@ -406,11 +406,11 @@ def test_compressed_layers_of_kit_are_read(target: Path, case: str) -> None:
     assert kind is not None
     blob = (VECTORS / case / "blobs" / descriptor.digest.hex).read_bytes()
     with Staging(target) as staging:
-        extract_layer(
+        extract_tar(
             io.BytesIO(blob),
             staging,
             descriptor,
-            kind=kind,
+            compression=kind.compression,
             diff_id=Digest(config["model"]["diffId"]),
         )
         staging.commit()

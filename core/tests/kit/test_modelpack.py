@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from kitline.errors import InvalidConfig
 from kitline.kit.kit_config import to_config
 from kitline.kit.kitfile import Code, Dataset, Docs, Model, Package, Part, Prompt
-from kitline.kit.modelpack import kitfile_from_modelpack, modelpack_diff_ids
+from kitline.kit.modelpack import kitfile_from_modelpack
 from kitline.kit.pairing import pair_parts
 from kitline.oci import media_types
 from kitline.oci.descriptor import Descriptor
@@ -47,7 +47,7 @@ def test_the_kitfile_in_the_annotation_decides() -> None:
     kitfile = kitfile_from_modelpack(case.config, manifest.layers, manifest.annotations)
 
     assert to_config(kitfile).decode() == manifest.annotations[media_types.KITFILE]
-    pairs = pair_parts(kitfile, manifest.layers, modelpack_diff_ids(case.config))
+    pairs = pair_parts(kitfile, manifest.layers)
     assert [pair[1] for pair in pairs] == list(manifest.layers)
 
 

@@ -22,7 +22,6 @@ from kitline.store.verify import VerifyingStream
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from kitline.kit.layer_kind import LayerKind
     from kitline.kit.layer_writer import LayerWriter, Place
     from kitline.oci.descriptor import Descriptor
     from kitline.store.interface import ByteStream
@@ -41,40 +40,6 @@ class ExtractedLayer:
     """Digest of the uncompressed bytes."""
     size: int
     """Uncompressed bytes."""
-
-
-def extract_layer(
-    stream: ByteStream,
-    staging: Place,
-    descriptor: Descriptor,
-    *,
-    kind: LayerKind,
-    path: str | None = None,
-    diff_id: Digest | None = None,
-    what: str = "",
-    task: ProgressTask | None = None,
-) -> ExtractedLayer:
-    """Unpack a layer of any kind into staging; see `extract_tar` and `extract_raw`."""
-    if kind.format == "tar":
-        return extract_tar(
-            stream,
-            staging,
-            descriptor,
-            compression=kind.compression,
-            diff_id=diff_id,
-            what=what,
-            task=task,
-        )
-    return extract_raw(
-        stream,
-        staging,
-        descriptor,
-        path=path,
-        compression=kind.compression,
-        diff_id=diff_id,
-        what=what,
-        task=task,
-    )
 
 
 def extract_tar(

@@ -19,8 +19,6 @@ from kitline.kit.kitfile import Kitfile
 from kitline.kit.kitfile_check import check_kitfile
 from kitline.kit.yaml_nodes import Node, YamlError, read_nodes
 
-FILE_NAMES = ("Kitfile", "kitfile", ".kitfile")
-"""What a Kitfile may be called, in the order in which kit looks."""
 PROBLEM_LIMIT = 200
 """Most problems that are collected before the rest is left unread."""
 

@@ -51,15 +51,6 @@ def kitfile_from_modelpack(
     )
 
 
-def modelpack_diff_ids(config: bytes) -> tuple[str, ...]:
-    """Return what a ModelPack's config claims as diff ids, one a layer; none if it says nothing.
-
-    Raises:
-        InvalidConfig: if the config cannot be understood.
-    """
-    return _diff_ids(_read_config(config))
-
-
 def _read_config(config: bytes) -> dict[str, Any]:
     try:
         fields = decode(config)

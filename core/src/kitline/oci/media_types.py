@@ -25,7 +25,6 @@ MODELPACK_MANIFEST: Final = "application/vnd.cncf.model.manifest.v1+json"
 MODELPACK_CONFIG: Final = "application/vnd.cncf.model.config.v1+json"
 MODELPACK_OLD_MANIFEST: Final = "application/vnd.cnai.model.manifest.v1+json"
 MODELPACK_OLD_CONFIG: Final = "application/vnd.cnai.model.config.v1+json"
-MODELPACK_PREFIXES: Final = ("application/vnd.cncf.model.", "application/vnd.cnai.model.")
 
 # Annotation keys
 REF_NAME: Final = "org.opencontainers.image.ref.name"
@@ -37,7 +36,6 @@ OLD_FILEPATH: Final = "org.cnai.model.filepath"
 OLD_FILE_METADATA: Final = "org.cnai.model.file.metadata+json"
 LAYER_SUBTYPE: Final = "ml.kitops.modelkit.layer-subtype"
 KITFILE: Final = "ml.kitops.modelkit.kitfile"
-CLI_VERSION: Final = "ml.kitops.modelkit.cli-version"
 PARENTS: Final = "io.kitline.parents"
 RECIPE: Final = "io.kitline.recipe"
 

@@ -74,11 +74,6 @@ class Reference:
         """Whether no registry is named."""
         return self.registry is None
 
-    @property
-    def is_pinned(self) -> bool:
-        """Whether a digest is named."""
-        return self.digest is not None
-
     def require_target(self) -> Digest | str:
         """Return the digest, else the tag.
 

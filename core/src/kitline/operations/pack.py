@@ -31,7 +31,6 @@ if TYPE_CHECKING:
     from kitline.store.interface import Store
     from kitline.store.progress import Progress
 
-KITFILE_NAMES = ("Kitfile", "kitfile", ".kitfile")
 RECIPE = "folder/1"
 """Rises when kitline makes other bytes of an unchanged folder."""
 
@@ -202,6 +201,8 @@ def _read_kitfile(
 
 
 def _find_kitfile(root: Path) -> Path | None:
+    from kitline.kit.ignore import KITFILE_NAMES
+
     return next((root / name for name in KITFILE_NAMES if (root / name).is_file()), None)
 
 

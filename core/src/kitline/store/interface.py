@@ -163,13 +163,6 @@ class TagLister(Protocol):
         """Return all tags that begin with `prefix`, sorted; none if there is no repository."""
 
 
-class ManifestLister(Protocol):
-    """Lists manifests, where the store can (a layout can, a registry cannot)."""
-
-    def list_manifests(self) -> Sequence[Descriptor]:
-        """Return the descriptors of all listed manifests, tagged or not."""
-
-
 class ReferrerLister(Protocol):
     """Lists what is about a manifest."""
 

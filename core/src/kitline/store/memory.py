@@ -18,6 +18,7 @@ from kitline.oci.digest import Digest, Hasher
 from kitline.oci.reference import Reference, check_tag
 from kitline.store.interface import StoredBlob
 from kitline.store.progress import SILENT
+from kitline.store.source import BytesSource
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -31,20 +32,6 @@ if TYPE_CHECKING:
     from kitline.store.progress import Progress
 
 _BLOCK_SIZE = 1 << 20
-
-
-class MemoryBytes:
-    """Bytes in memory as a `BlobSource`."""
-
-    def __init__(self, content: bytes) -> None:
-        self._content = content
-
-    @property
-    def size(self) -> int:
-        return len(self._content)
-
-    def open(self, offset: int = 0) -> ByteStream:
-        return _MemoryStream(self._content, offset)
 
 
 class MemoryStore:
@@ -68,7 +55,7 @@ class MemoryStore:
         content = self._blobs.get(descriptor.digest)
         if content is None:
             raise BlobNotFound(f"{self.name!r} holds no blob {str(descriptor.digest)!r}")
-        return _MemoryStream(content, offset)
+        return BytesSource(content).open(offset)
 
     def has_blob(self, digest: Digest) -> bool:
         return digest in self._blobs
@@ -197,34 +184,6 @@ class MemoryStore:
 
     def close(self) -> None:
         """Keep everything; there is nothing to give up."""
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-        /,
-    ) -> None:
-        self.close()
-
-
-class _MemoryStream:
-    """Reads bytes in memory from an offset."""
-
-    def __init__(self, content: bytes, offset: int) -> None:
-        self._rest = memoryview(content)[offset:]
-
-    def readinto(self, buffer: memoryview, /) -> int:
-        count = min(len(buffer), len(self._rest))
-        buffer[:count] = self._rest[:count]
-        self._rest = self._rest[count:]
-        return count
-
-    def close(self) -> None:
-        self._rest = memoryview(b"")
 
     def __enter__(self) -> Self:
         return self

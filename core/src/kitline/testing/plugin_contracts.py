@@ -28,8 +28,9 @@ from kitline.kit.kitfile_write import write_kitfile
 from kitline.kit.kitfile_yaml import read_kitfile
 from kitline.kit.pack import PackOptions, pack
 from kitline.plugin import Collected, ExportContext, ImportContext, Kit
-from kitline.store.memory import MemoryBytes, MemoryStore
+from kitline.store.memory import MemoryStore
 from kitline.store.pipeline import read_all
+from kitline.store.source import BytesSource
 from kitline.testing.trees import SMALL_KIT, write_tree
 
 if TYPE_CHECKING:
@@ -286,4 +287,4 @@ class _Tampering:
         with self._fetch(descriptor) as stream:
             content = bytearray(read_all(stream, descriptor.size))
         content[len(content) // 2] ^= 1
-        return MemoryBytes(bytes(content)).open(offset)
+        return BytesSource(bytes(content)).open(offset)

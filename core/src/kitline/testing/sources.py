@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from kitline.store.memory import MemoryBytes
+from kitline.store.source import BytesSource
 
 if TYPE_CHECKING:
     from kitline.store.interface import ByteStream
@@ -27,7 +27,7 @@ class WatchedSource:
 
     def open(self, offset: int = 0) -> ByteStream:
         self.opened += 1
-        return MemoryBytes(self._content).open(offset)
+        return BytesSource(self._content).open(offset)
 
 
 class ChangingSource:
@@ -44,4 +44,4 @@ class ChangingSource:
     def open(self, offset: int = 0) -> ByteStream:
         content = self._contents[min(self.opened, len(self._contents) - 1)]
         self.opened += 1
-        return MemoryBytes(content).open(offset)
+        return BytesSource(content).open(offset)

@@ -29,8 +29,9 @@ from kitline.oci.descriptor import Descriptor
 from kitline.oci.digest import Digest
 from kitline.oci.manifest import EMPTY_CONFIG, ImageIndex, ImageManifest, Manifest
 from kitline.store.interface import Store
-from kitline.store.memory import MemoryBytes, MemoryStore
+from kitline.store.memory import MemoryStore
 from kitline.store.pipeline import read_all
+from kitline.store.source import BytesSource
 from kitline.testing.sources import WatchedSource
 
 if TYPE_CHECKING:
@@ -58,7 +59,7 @@ class StoreContract:
     @pytest.mark.parametrize("size", [0, 1, 100_000, 9 * _MIB + 1])
     def test_a_blob_comes_back_byte_for_byte(self, store: Store, size: int) -> None:
         content = bytes(range(251)) * (size // 251) + bytes(size % 251)
-        stored = store.push_blob(MemoryBytes(content), name="weights")
+        stored = store.push_blob(BytesSource(content), name="weights")
         assert str(stored.digest) == "sha256:" + hashlib.sha256(content).hexdigest()
         assert stored.size == size
         assert not stored.existed
@@ -68,13 +69,13 @@ class StoreContract:
     def test_a_blob_of_known_digest_comes_back_byte_for_byte(self, store: Store) -> None:
         content = b"known beforehand"
         digest = Digest.of(content)
-        stored = store.push_blob(MemoryBytes(content), digest=digest)
+        stored = store.push_blob(BytesSource(content), digest=digest)
         assert (stored.digest, stored.existed) == (digest, False)
         assert read_blob(store, digest, len(content)) == content
 
     def test_a_blob_that_is_there_is_not_read_again(self, store: Store) -> None:
         content = b"pushed twice"
-        store.push_blob(MemoryBytes(content))
+        store.push_blob(BytesSource(content))
         again = WatchedSource(content)
         stored = store.push_blob(again, digest=Digest.of(content))
         assert stored.existed
@@ -83,8 +84,8 @@ class StoreContract:
 
     def test_a_blob_can_be_pushed_twice_without_naming_its_digest(self, store: Store) -> None:
         content = b"pushed twice, unnamed"
-        first = store.push_blob(MemoryBytes(content))
-        assert store.push_blob(MemoryBytes(content)).digest == first.digest
+        first = store.push_blob(BytesSource(content))
+        assert store.push_blob(BytesSource(content)).digest == first.digest
         assert read_blob(store, first.digest, len(content)) == content
 
     def test_a_blob_that_is_not_there_is_told(self, store: Store) -> None:
@@ -96,7 +97,7 @@ class StoreContract:
     def test_bytes_of_another_digest_are_refused_and_not_kept(self, store: Store) -> None:
         content, named = b"what was sent", Digest.of(b"what was named")
         with pytest.raises(DigestMismatch):
-            store.push_blob(MemoryBytes(content), digest=named)
+            store.push_blob(BytesSource(content), digest=named)
         assert not store.has_blob(named)
         assert not store.has_blob(Digest.of(content))
 
@@ -110,12 +111,12 @@ class StoreContract:
     @pytest.mark.parametrize("offset", [0, 1, 4095, 4999, 5000])
     def test_a_blob_is_read_from_any_offset(self, store: Store, offset: int) -> None:
         content = bytes(range(250)) * 20
-        digest = store.push_blob(MemoryBytes(content)).digest
+        digest = store.push_blob(BytesSource(content)).digest
         assert read_blob(store, digest, len(content), offset=offset) == content[offset:]
 
     def test_progress_counts_every_byte(self, store: Store) -> None:
         watched = _Watching()
-        store.push_blob(MemoryBytes(b"p" * 3_000_000), name="part", progress=watched)
+        store.push_blob(BytesSource(b"p" * 3_000_000), name="part", progress=watched)
         assert watched.names == ["part"]
         assert watched.count == 3_000_000
         assert watched.outcomes == ["pushed"]
@@ -123,13 +124,13 @@ class StoreContract:
     def test_a_push_that_is_cancelled_keeps_nothing_and_can_be_repeated(self, store: Store) -> None:
         content = b"c" * (2 * _MIB)
         with pytest.raises(Cancelled):
-            store.push_blob(MemoryBytes(content), progress=_Watching(cancel=True))
+            store.push_blob(BytesSource(content), progress=_Watching(cancel=True))
         assert not store.has_blob(Digest.of(content))
-        assert store.push_blob(MemoryBytes(content)).digest == Digest.of(content)
+        assert store.push_blob(BytesSource(content)).digest == Digest.of(content)
 
     def test_a_blob_of_a_stranger_is_not_mounted(self, store: Store) -> None:
         neighbour = MemoryStore("neighbour")
-        digest = neighbour.push_blob(MemoryBytes(b"neighbour's")).digest
+        digest = neighbour.push_blob(BytesSource(b"neighbour's")).digest
         if not isinstance(store, MemoryStore):
             assert not store.mount_blob(_blob(digest, 11), neighbour)
             assert not store.has_blob(digest)
@@ -329,8 +330,8 @@ def read_blob(store: Store, digest: Digest, size: int, *, offset: int = 0) -> by
 def push_artifact(store: Store, *, text: str = "content") -> ImageManifest:
     """Push a small artifact with one layer; return its manifest."""
     layer = text.encode()
-    stored = store.push_blob(MemoryBytes(layer))
-    store.push_blob(MemoryBytes(b"{}"))
+    stored = store.push_blob(BytesSource(layer))
+    store.push_blob(BytesSource(b"{}"))
     manifest = ImageManifest.build(
         config=EMPTY_CONFIG,
         layers=[_blob(stored.digest, stored.size)],
@@ -344,7 +345,7 @@ def push_note(
     store: Store, subject: Manifest, *, text: str = "note", kind: str = _KIND
 ) -> ImageManifest:
     """Push a small referrer of `subject`; return its manifest."""
-    store.push_blob(MemoryBytes(b"{}"))
+    store.push_blob(BytesSource(b"{}"))
     manifest = ImageManifest.build(
         config=EMPTY_CONFIG,
         layers=[EMPTY_CONFIG],
