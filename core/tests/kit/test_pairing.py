@@ -92,14 +92,6 @@ def test_kits_without_digests_are_paired_by_path_first() -> None:
     assert fields(kitfile, layers) == {"docs[0]": 2, "docs[1]": 0}
 
 
-def test_diff_ids_of_the_config_fill_what_is_missing() -> None:
-    kitfile = Kitfile(docs=(Docs(path="a", digest=digest("1")),))
-
-    ((part, _),) = pair_parts(kitfile, [layer("docs", "1")], [digest("plain")])
-
-    assert part.diff_id == digest("plain")
-
-
 def test_a_digest_that_no_layer_has_is_named() -> None:
     kitfile = Kitfile(model=Model(path="m", digest=digest("m"), parts=(Part(digest=digest("p")),)))
 

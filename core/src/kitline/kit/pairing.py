@@ -7,7 +7,6 @@ before the field existed; by position last. What does not fit is refused by name
 from __future__ import annotations
 
 from collections import defaultdict
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from kitline.errors import InvalidConfig
@@ -23,21 +22,16 @@ if TYPE_CHECKING:
 Pair = tuple["KitPart", "Descriptor"]
 
 
-def pair_parts(
-    kitfile: Kitfile, layers: Sequence[Descriptor], diff_ids: Sequence[str] = ()
-) -> list[Pair]:
+def pair_parts(kitfile: Kitfile, layers: Sequence[Descriptor]) -> list[Pair]:
     """Return each local entry with its layer, in the Kitfile's order.
 
-    `diff_ids` are those of a ModelPack's config, one a layer, for entries that name none. Layers
-    that no entry claims are left out.
+    Layers that no entry claims are left out.
 
     Raises:
         InvalidConfig: naming the entry or the layer that has no counterpart.
     """
     parts = kitfile.parts()
     _check_digests(parts)
-    if diff_ids and len(diff_ids) != len(layers):
-        raise InvalidConfig(f"the config names {len(diff_ids)} diffIds for {len(layers)} layers")
     has_digests = bool(parts) and parts[0].digest is not None
     chosen = (_by_digest if has_digests else _by_path_and_position)(parts, layers)
     pairs = []
@@ -48,8 +42,7 @@ def pair_parts(
                 f"{part.field}: its layer has the media type {layer.media_type!r},"
                 " which is not that of a kit's layer"
             )
-        diff_id = part.diff_id or (diff_ids[index] if diff_ids else None)
-        pairs.append((replace(part, diff_id=diff_id), layer))
+        pairs.append((part, layer))
     return pairs
 
 
