@@ -49,7 +49,7 @@ def test_names_in_bars_are_neither_markup_nor_commands() -> None:
 
 @pytest.mark.parametrize("stream", ["a terminal", "a pipe"])
 def test_bars_and_colours_show_on_a_terminal_and_nowhere_else(folder: Path, stream: str) -> None:
-    words = [sys.executable, "-m", "kitline", "pack", folder, "-t", "iris:v1"]
+    words = [sys.executable, "-m", "kitline", "pack", str(folder), "-t", "iris:v1"]
     reading, writing = pty.openpty() if stream == "a terminal" else os.pipe()
 
     with subprocess.Popen(words, stderr=writing, stdout=subprocess.PIPE, text=True) as program:

@@ -120,6 +120,31 @@ def test_push_without_a_registry_says_what_to_write(run: CommandLine, folder: Pa
     assert "KITLINE_REGISTRY" in result.error
 
 
+def test_push_to_a_bare_name_goes_below_the_registry_too(
+    run: CommandLine, folder: Path, local_registry: LocalRegistry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run("pack", folder, "-t", "iris:v1")
+    refused = run("push", "iris:v1", "other:v2")
+    monkeypatch.setenv("KITLINE_REGISTRY", f"{local_registry.host}/team")
+
+    pushed = run("push", "iris:v1", "other:v2")
+
+    assert refused.code == 2
+    assert "'other:v2' names no registry" in refused.error
+    assert pushed.pinned.startswith(f"{local_registry.host}/team/other@")
+
+
+def test_pull_from_a_folder_needs_a_name(run: CommandLine, folder: Path) -> None:
+    packed = run("pack", folder, "-t", "oci:disk:v1")
+
+    refused = run("pull", "oci:disk:v1")
+    pulled = run("pull", "oci:disk:v1", "mine:v1")
+
+    assert refused.code == 2
+    assert "'oci:disk:v1' is not a name of the local store" in refused.error
+    assert pulled.digest == packed.digest
+
+
 def test_push_takes_the_tag_of_the_source_where_the_target_has_none(
     run: CommandLine, folder: Path, local_registry: LocalRegistry
 ) -> None:
@@ -286,6 +311,13 @@ def test_list_of_a_repository_that_is_not_there_says_so(
     assert "there is no repository 'nothing'" in run("list", "nothing").error
     remote = f"{local_registry.host}/team/nothing"
     assert f"there is no repository {remote!r}" in run("list", remote).error
+
+
+def test_list_of_a_tag_that_is_not_there_says_so(run: CommandLine, folder: Path) -> None:
+    run("pack", folder, "-t", "iris:v1")
+
+    assert run("list", "iris:v2").stderr == "no kit is listed under 'iris:v2'\n"
+    assert "v1" in run("list", "iris:v1").stdout
 
 
 def change(folder: Path) -> None:

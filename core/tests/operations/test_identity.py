@@ -147,12 +147,15 @@ def test_each_push_leaves_a_keep_tag_that_never_moves(
     assert tags == {**keep, "v1": second.digest}
 
 
-def test_push_leaves_no_keep_tag_when_told(
-    run: CommandLine, folder: Path, local_registry: LocalRegistry
+@pytest.mark.parametrize("verb", ["pack", "push", "copy"])
+def test_no_keep_tag_is_left_when_told(
+    run: CommandLine, folder: Path, local_registry: LocalRegistry, verb: str
 ) -> None:
     run("pack", folder, "-t", "iris:v1")
+    target = f"{local_registry.host}/team/iris:v1"
+    words = {"pack": (folder, "-t", target)}.get(verb, ("iris:v1", target))
 
-    run("push", "iris:v1", f"{local_registry.host}/team/iris", "--no-keep-tag")
+    run(verb, *words, "--no-keep-tag")
 
     assert set(local_registry.content.create("team/iris").tags) == {"v1"}
 

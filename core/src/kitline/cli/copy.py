@@ -14,6 +14,7 @@ from kitline.cli import options
 )
 @click.argument("source", metavar="REF")
 @click.argument("to", metavar="TARGET")
+@options.no_keep_tag_option
 @options.no_move_option
 @options.with_options(*options.referrers_options, *options.connection_options)
 @options.progress_option
@@ -21,6 +22,7 @@ from kitline.cli import options
 def command(
     source: str,
     to: str,
+    no_keep_tag: bool,
     no_move: bool,
     no_referrers: bool,
     with_history: bool,
@@ -34,7 +36,12 @@ def command(
     from kitline.operations.transfer import copy
 
     settings = options.load_settings(
-        source, to, plain_http=plain_http, insecure=insecure, ca_file=ca_file
+        source,
+        to,
+        plain_http=plain_http,
+        insecure=insecure,
+        ca_file=ca_file,
+        no_keep_tag=no_keep_tag,
     )
     plugins = options.load_plugins(settings)
     with options.progress_shown(quiet=quiet) as progress:

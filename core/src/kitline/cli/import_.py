@@ -24,6 +24,7 @@ from kitline.cli.pack import read_pairs
     help="What it means if the tool cannot be told of the push; 'require' exits with 4.",
 )
 @click.option("--rehash", is_flag=True, help="Read every file, whatever is remembered of it.")
+@options.no_keep_tag_option
 @options.no_move_option
 @options.with_options(*options.connection_options)
 @options.progress_option
@@ -34,6 +35,7 @@ def command(
     pairs: tuple[str, ...],
     write_back: str | None,
     rehash: bool,
+    no_keep_tag: bool,
     no_move: bool,
     plain_http: bool,
     insecure: bool,
@@ -45,7 +47,12 @@ def command(
     from kitline.operations.import_ import import_
 
     settings = options.load_settings(
-        to, plain_http=plain_http, insecure=insecure, ca_file=ca_file, write_back=write_back
+        to,
+        plain_http=plain_http,
+        insecure=insecure,
+        ca_file=ca_file,
+        write_back=write_back,
+        no_keep_tag=no_keep_tag,
     )
     plugins = options.load_plugins(settings)
     with options.progress_shown(quiet=quiet) as progress:

@@ -40,6 +40,8 @@ def command(
         options.print_json({"kits": [each.to_json() for each in kits]})
     elif kits:
         _show(kits)
+    elif repository is not None:
+        options.say(f"no kit is listed under {repository!r}")
     else:
         options.say("the local store is empty; 'kitline pack' or 'kitline import' fill it")
 

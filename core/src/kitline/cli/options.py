@@ -25,6 +25,9 @@ F = TypeVar("F", bound="Callable[..., Any]")
 json_option = click.option(
     "--json", "as_json", is_flag=True, help="Print one JSON object instead of words."
 )
+no_keep_tag_option = click.option(
+    "--no-keep-tag", is_flag=True, help="Leave no tag of its own beside the kit in a registry."
+)
 no_move_option = click.option(
     "--no-move", is_flag=True, help="Refuse to move a tag that points elsewhere."
 )
@@ -66,6 +69,7 @@ def load_settings(
     plain_http: bool = False,
     insecure: bool = False,
     ca_file: str | None = None,
+    no_keep_tag: bool = False,
     **options: object,
 ) -> Settings:
     """Collect the settings; `--plain-http` and `--insecure` hold for the registries in `names`."""
@@ -73,7 +77,8 @@ def load_settings(
 
     from kitline.operations.settings import Settings
 
-    settings = Settings.load(options={**options, "ca_file": ca_file})
+    keep_tag = "false" if no_keep_tag else None
+    settings = Settings.load(options={**options, "ca_file": ca_file, "keep_tag": keep_tag})
     hosts = _registries(names, settings)
     if plain_http:
         settings = replace(settings, plain_http=(*settings.plain_http, *hosts))

@@ -39,6 +39,7 @@ from kitline.errors import UsageError
 )
 @click.option("--no-recipe", is_flag=True, help="Leave the annotation 'io.kitline.recipe' out.")
 @click.option("--rehash", is_flag=True, help="Read every file, whatever is remembered of it.")
+@options.no_keep_tag_option
 @options.no_move_option
 @options.with_options(*options.connection_options)
 @options.progress_option
@@ -54,6 +55,7 @@ def command(
     annotations: tuple[str, ...],
     no_recipe: bool,
     rehash: bool,
+    no_keep_tag: bool,
     no_move: bool,
     plain_http: bool,
     insecure: bool,
@@ -68,7 +70,9 @@ def command(
     """
     from kitline.operations.pack import pack
 
-    settings = options.load_settings(to, plain_http=plain_http, insecure=insecure, ca_file=ca_file)
+    settings = options.load_settings(
+        to, plain_http=plain_http, insecure=insecure, ca_file=ca_file, no_keep_tag=no_keep_tag
+    )
     with options.progress_shown(quiet=quiet) as progress:
         result = pack(
             folder,

@@ -14,7 +14,7 @@ from kitline.cli import options
 )
 @click.argument("source", metavar="REF")
 @click.argument("to", metavar="[TARGET]", required=False)
-@click.option("--no-keep-tag", is_flag=True, help="Leave no tag of its own beside the kit.")
+@options.no_keep_tag_option
 @click.option(
     "--write-back",
     type=click.Choice(["warn", "require", "off"]),
@@ -48,7 +48,7 @@ def command(
         insecure=insecure,
         ca_file=ca_file,
         write_back=write_back,
-        keep_tag="false" if no_keep_tag else None,
+        no_keep_tag=no_keep_tag,
     )
     plugins = options.load_plugins(settings)
     with options.progress_shown(quiet=quiet) as progress:

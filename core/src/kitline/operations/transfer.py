@@ -36,12 +36,11 @@ def push(
 ) -> KitResult:
     """Push a kit of the local store to a registry.
 
-    Without `to`, a bare name goes below the setting `registry`, and a name with a registry in
-    front goes there.
+    Without `to`, the name of the source is taken. A bare name goes below the setting `registry`.
     """
     settings = settings_or_default(settings)
     asked = read_reference(source)
-    target = read_reference(to) if to else _remote_of(asked, settings)
+    target = _remote_of(read_reference(to) if to else asked, settings)
     with Stores(settings) as stores:
         local = (
             stores.open_local(asked.name) if isinstance(asked, Reference) else stores.open(asked)
@@ -80,7 +79,9 @@ def pull(
     remote = _remote_of(asked, settings)
     local_name = read_reference(name) if name else asked
     if not isinstance(local_name, Reference) or (local_name.digest and name):
-        raise UsageError(f"{name!r} is not a name of the local store; write 'name[:tag]'")
+        raise UsageError(
+            f"{name or str(asked)!r} is not a name of the local store; write 'name[:tag]'"
+        )
     with Stores(settings) as stores:
         origin = stores.open(remote)
         manifest = find_manifest(origin, remote)
