@@ -8,6 +8,7 @@ import socket
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from kitline.store.registry.retry import Patience
 from kitline.testing import Fault, LocalRegistry, Rules
 from kitline.testing.content import IMAGE_INDEX, digest_of
 from kitline.testing.trees import Link, read_tree, write_tree
@@ -26,7 +27,9 @@ pytestmark = pytest.mark.usefixtures("quick_retries")
 @pytest.fixture
 def quick_retries(monkeypatch: pytest.MonkeyPatch) -> None:
     """Retries wait no time here."""
-    monkeypatch.setattr("time.sleep", lambda _seconds: None)
+    defaults = Patience.__init__.__kwdefaults__
+    assert defaults is not None
+    monkeypatch.setitem(defaults, "sleep", lambda _seconds: None)
 
 
 @pytest.fixture
