@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
+from kitline.testing import ImporterContract
+
+if TYPE_CHECKING:
+    from kitline.plugin import Importer
 
 PLUGIN = Path(__file__).parents[1]
 BIN = Path(sys.executable).parent
@@ -58,3 +64,17 @@ def test_a_text_becomes_a_kit_with_the_digest_that_the_readme_shows(
     assert f"\n{reference[: len(shown) + 12]}…\n" in (PLUGIN / "README.md").read_text()
     kitline(installed, tmp_path, "unpack", reference, "-d", "copy")
     assert (tmp_path / "copy/docs/text.txt").read_text() == "hello"
+
+
+class TestExampleImporter(ImporterContract):
+    missing_source = "example:"
+
+    @pytest.fixture
+    def importer(self, monkeypatch: pytest.MonkeyPatch) -> Importer:
+        monkeypatch.syspath_prepend(PLUGIN / "src")
+        (importer,) = importlib.import_module("kitline_example").kitline_importers()
+        return importer
+
+    @pytest.fixture
+    def source(self) -> str:
+        return "example:hello"

@@ -1,5 +1,6 @@
 """A complete plugin: `kitline import example:hello -t hello:v1` makes a kit out of a text."""
 
+from kitline.errors import SourceError
 from kitline.plugin import (
     Collected,
     Docs,
@@ -14,6 +15,8 @@ from kitline.plugin import (
 
 def collect(source, options, context):
     text = source.partition(":")[2]
+    if not text:
+        raise SourceError(f"cannot import {source!r}: a text has to follow, as in 'example:hello'")
     tree = FileTree(
         kitfile=Kitfile(docs=(Docs(path="docs", description=options.get("about", "")),)),
         files=[bytes_entry("docs/text.txt", text.encode())],
