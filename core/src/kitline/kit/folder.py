@@ -13,6 +13,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Final, Literal
 
 from kitline.errors import SourceError
+from kitline.kit.file_names import require_utf8_names
 from kitline.kit.ignore import IGNORE_FILE, IgnoreRules
 from kitline.kit.open_folder import FolderHandles, ListedFile, Node
 from kitline.kit.tree import Entry
@@ -90,6 +91,7 @@ class FolderTree:
 
     @cached_property
     def _entries(self) -> tuple[Entry, ...]:
+        require_utf8_names()
         self._check_paths()
         return tuple(self._walk())
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, Literal
 
 from kitline.errors import TargetError, UnsafeLayer
+from kitline.kit.file_names import require_utf8_names
 from kitline.kit.layer_path import check_layer_path
 from kitline.kit.limits import DEFAULT_LIMITS
 from kitline.kit.new_folders import NewFolders, cannot_write
@@ -66,6 +67,7 @@ class Staging:
         self._inherited = 0
 
     def __enter__(self) -> Self:
+        require_utf8_names()
         self.folder, self._root = self._make_folder()
         self._folders = NewFolders(self._root, self.count_entry)
         mode = stat.S_IMODE(os.fstat(self._root).st_mode)
