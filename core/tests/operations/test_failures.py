@@ -98,7 +98,8 @@ def test_a_registry_that_refuses_to_take_more(run: CommandLine, folder: Path) ->
         result = run("pack", folder, "-t", f"{registry.host}/team/iris:v1")
         tags = registry.content.create("team/iris").tags
 
-    failed(result, 1, "upper limit")
+    failed(result, 1, "upper limit", "make room or ask for a larger quota")
+    assert "kitline login" not in result.error
     assert tags == {}
 
 

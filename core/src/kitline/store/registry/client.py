@@ -138,7 +138,7 @@ class RegistryClient(Registry):  # type: ignore[misc]  # oras ships no type info
                 continue
             if response.status_code in (401, 403) and Origin.of(response.url) == self.origin:
                 denied = self.auth.refusal(response.status_code, what)
-                raise faults.denial_error(response, denied)
+                raise faults.denial_error(response, denied, what)
             raise faults.refusal_error(response, what, self.registry)
 
     def _exchange(

@@ -97,11 +97,11 @@ def refusal_error(response: requests.Response, what: str, registry: str) -> Kitl
     return _made(RegistryError, told, found)
 
 
-def denial_error(response: requests.Response, denied: RegistryError) -> KitlineError:
-    """Return the error for a final 401 or 403: `denied`, with what the registry said."""
+def denial_error(response: requests.Response, denied: RegistryError, what: str) -> KitlineError:
+    """Return the error for a final 401 or 403: `denied`, or want of room."""
     found = Refusal.of(response)
     if _means_quota(found.status, f"{found.code} {found.text}".lower()):
-        return refusal_error(response, str(denied), "")
+        return refusal_error(response, what, "")
     return _made(type(denied), f"{denied}; the registry answered {found}", found)
 
 
