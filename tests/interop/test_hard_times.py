@@ -33,6 +33,9 @@ AS_USER = [
 ]  # fmt: skip
 
 
+LAYOUT = {".index.lock", "blobs", "index.json", "ingest", "oci-layout"}
+
+
 def check_layout(layout: Path) -> list[dict[str, Any]]:
     """Verify all that a layout lists, and all blobs under a final name; return what it lists."""
     blobs = layout / "blobs/sha256"
@@ -102,8 +105,15 @@ def test_a_hundred_kills_leave_nothing_but_partials(
     for command in commands.values():
         kitline.run(*command)
     kitline.run("unpack", "iris:v1", "-d", tmp_path / "out")
-    check_layout(kitline.layout("iris"))
-    check_layout(kitline.layout("pulled"))
+    for layout in map(kitline.layout, ("iris", "pulled")):
+        check_layout(layout)
+        assert {each.name for each in layout.iterdir()} <= LAYOUT
+        for partial in (layout / "ingest").iterdir():
+            os.utime(partial, (0, 0))
+    for command in commands.values():  # whoever takes blobs in removes what is old
+        kitline.run(*command)
+    assert not list(kitline.layout("iris").glob("ingest/*"))
+    assert not list(kitline.layout("pulled").glob("ingest/*"))
     assert read_files(tmp_path / "out").keys() == tree_files.keys()
 
 
