@@ -320,6 +320,28 @@ def test_list_of_a_tag_that_is_not_there_says_so(run: CommandLine, folder: Path)
     assert "v1" in run("list", "iris:v1").stdout
 
 
+def test_list_says_what_is_damaged_and_shows_the_rest(
+    run: CommandLine, folder: Path, isolated_home: Path
+) -> None:
+    packed = run("pack", folder, "-t", "iris:v1")
+    run("pack", folder, "-t", "other:v1")
+    run("pack", folder, "-t", "third:v1")
+    store = isolated_home / "kitline/store"
+    (store / "other/index.json").write_text("{")
+    (store / "third/blobs/sha256" / packed.digest[7:]).unlink()
+
+    result = run("list")
+    kits = {kit["repository"]: kit for kit in run("list", "--json").json["kits"]}
+
+    assert result.code == 0
+    assert packed.digest[7:19] in result.stdout
+    assert "warning: other: cannot be read: index" in result.stderr
+    assert f"warning: third: {packed.digest[7:19]} cannot be read: " in result.stderr
+    assert kits["iris"]["problem"] == ""
+    assert kits["other"]["digest"] is None
+    assert kits["third"]["digest"] == packed.digest
+
+
 def change(folder: Path) -> None:
     (folder / "Kitfile").write_text(
         KITFILE.replace("depth: 3", "depth: 4\n    metrics:\n      accuracy: 0.9")

@@ -61,9 +61,15 @@ def _show(kits: list[ListedKit]) -> None:
         header_style="bold",
     )
     for kit in kits:
-        name = Text(options.printable(kit.name))
-        if kit.problem:
-            name = Text(options.printable(kit.problem), style="red")
-        tags = ", ".join(kit.tags) or "–"
-        table.add_row(kit.repository, tags, name, options.human_size(kit.size), kit.digest.hex[:12])
+        table.add_row(
+            Text(kit.repository),
+            Text(", ".join(kit.tags) or "–"),
+            Text(options.printable(kit.name)),
+            "–" if kit.problem else options.human_size(kit.size),
+            kit.digest.hex[:12] if kit.digest else "–",
+        )
     options.console().print(table)
+    for kit in kits:
+        if kit.problem:
+            which = f" {kit.digest.hex[:12]}" if kit.digest else ""
+            options.warn(f"{kit.repository}:{which} cannot be read: {kit.problem}")

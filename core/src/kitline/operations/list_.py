@@ -27,7 +27,8 @@ class ListedKit:
     """One kit of a repository."""
 
     repository: str
-    digest: Digest
+    digest: Digest | None
+    """None if the whole repository cannot be read; `problem` says why."""
     tags: tuple[str, ...]
     name: str
     """Name of the package or the model, as the Kitfile has it."""
@@ -39,7 +40,7 @@ class ListedKit:
         """Return the kit as `--json` prints it."""
         return {
             "repository": self.repository,
-            "digest": str(self.digest),
+            "digest": None if self.digest is None else str(self.digest),
             "tags": list(self.tags),
             "name": self.name,
             "size": self.size,
@@ -63,7 +64,7 @@ def list_(
             return [
                 kit
                 for name in stores.local.list()
-                for kit in _list_store(stores.open_local(name), settings, all_tags)
+                for kit in _list_local(stores.open_local(name), settings, all_tags)
             ]
         reference = read_reference(repository)
         store = stores.open(reference)
@@ -74,6 +75,17 @@ def list_(
             kit
             for kit in kits
             if reference.tag in (None, *kit.tags) and reference.digest in (None, kit.digest)
+        ]
+
+
+def _list_local(store: Store, settings: Settings, all_tags: bool) -> list[ListedKit]:
+    """List one of many repositories; a damaged one does not hide the others."""
+    try:
+        return _list_store(store, settings, all_tags)
+    except KitlineError as cause:
+        problem = str(cause)
+        return [
+            ListedKit(repository=store.name, digest=None, tags=(), name="", size=0, problem=problem)
         ]
 
 
