@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 from typing import TYPE_CHECKING
@@ -111,6 +112,26 @@ def test_a_stopped_command_exits_with_130(
     assert result.code == 130
     assert result.error == "stopped; nothing was left under a final name"
     assert result.json["error"]["kind"] == "Cancelled"
+
+
+@pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_stops_a_command_that_then_cleans_up(
+    folder: Path, tmp_path: Path, stop: signal.Signals
+) -> None:
+    os.mkfifo(tmp_path / "kitfile")
+    words = ["pack", str(folder), "-t", "iris:v1", "-f", str(tmp_path / "kitfile")]
+
+    with (
+        subprocess.Popen(
+            [sys.executable, "-m", "kitline", *words], stderr=subprocess.PIPE, text=True
+        ) as program,
+        (tmp_path / "kitfile").open("w"),
+    ):  # opens when the other side reads
+        program.send_signal(stop)
+        _, stderr = program.communicate()
+
+    assert program.returncode == 130
+    assert stderr.strip() == "error: stopped; nothing was left under a final name"
 
 
 def test_debug_shows_where_an_error_was_raised(

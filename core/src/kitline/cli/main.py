@@ -4,16 +4,22 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import sys
+import threading
+from contextlib import contextmanager
 from difflib import get_close_matches
 from importlib import import_module
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from kitline._version import VERSION
 from kitline.cli.options import printable_lines
 from kitline.errors import Cancelled, KitlineError, UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 VERBS = {
     "pack": "pack",
@@ -78,7 +84,8 @@ def main(arguments: list[str] | None = None) -> None:
     words = sys.argv[1:] if arguments is None else arguments
     as_json = "--json" in words
     try:
-        code = cli.main(words, prog_name="kitline", standalone_mode=False)
+        with _ended_like_interrupted():
+            code = cli.main(words, prog_name="kitline", standalone_mode=False)
         sys.stdout.flush()
     except click.exceptions.Exit as stop:
         code = stop.exit_code
@@ -101,6 +108,19 @@ def main(arguments: list[str] | None = None) -> None:
         report(_explain(problem), as_json=as_json)
         code = 1
     sys.exit(code if isinstance(code, int) else 0)
+
+
+@contextmanager
+def _ended_like_interrupted() -> Iterator[None]:
+    """Clean up when a scheduler ends the program (SIGTERM), as after an interrupt (SIGINT)."""
+    if threading.current_thread() is not threading.main_thread():
+        yield  # only the main thread may take signals
+        return
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before or signal.SIG_DFL)
 
 
 def report(problem: KitlineError, *, as_json: bool) -> None:
