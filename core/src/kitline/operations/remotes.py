@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from kitline.errors import KitlineError, SourceError
 from kitline.kit.load import load_kit
+from kitline.operations.inspect import read_parents
 from kitline.operations.stores import read_reference
 from kitline.plugin.records import Parent, parents_text
 
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from kitline.kit.kitfile import Kitfile
     from kitline.kit.load import LoadedKit
     from kitline.kit.pack import PackOptions
+    from kitline.oci.digest import Digest
     from kitline.operations.stores import Found, Stores
 
 CHAIN_LIMIT = 10
@@ -39,8 +41,13 @@ def with_base_kit(stores: Stores, kitfile: Kitfile, options: PackOptions) -> Pac
     return replace(options, annotations=annotations, remote_paths=paths)
 
 
-def base_chain(stores: Stores, reference: str) -> list[tuple[Found, LoadedKit]]:
+def base_chain(
+    stores: Stores, reference: str, pinned: Digest | None = None
+) -> list[tuple[Found, LoadedKit]]:
     """Follow `model.path` from kit to kit.
+
+    A kit that names the digest of its base, as those packed by kitline do, gets that one, wherever
+    the tag in `model.path` points by now; `pinned` says so for the first.
 
     Raises:
         SourceError: if a kit is missing, or the chain goes in a circle or is too long.
@@ -49,7 +56,8 @@ def base_chain(stores: Stores, reference: str) -> list[tuple[Found, LoadedKit]]:
     seen = set()
     while reference:
         try:
-            found = stores.find(read_reference(reference))
+            asked = read_reference(reference)
+            found = stores.find(asked if pinned is None else asked.pin(pinned))
             kit = load_kit(found.store, found.manifest, name=reference)
         except KitlineError as cause:
             raise SourceError(f"cannot read kit {reference!r} of model.path: {cause}") from cause
@@ -60,4 +68,15 @@ def base_chain(stores: Stores, reference: str) -> list[tuple[Found, LoadedKit]]:
         chain.append((found, kit))
         model = kit.kitfile.model
         reference = model.path if model and model.is_remote else ""
+        pinned = base_digest(kit)
     return chain
+
+
+def base_digest(kit: LoadedKit) -> Digest | None:
+    """Return the digest of the base that was found when a kit was packed, if it names one."""
+    from kitline.oci.digest import Digest
+    from kitline.oci.media_types import PARENTS
+
+    parents = read_parents(kit.manifest.annotations.get(PARENTS, ""))
+    bases = [each["digest"] for each in parents if each["role"] == "base"]
+    return Digest(bases[0]) if len(bases) == 1 else None

@@ -14,7 +14,7 @@ from kitline.kit.load import load_kit
 from kitline.kit.unpack import Pick
 from kitline.kit.unpack import unpack as unpack_layers
 from kitline.operations.defaults import settings_or_default
-from kitline.operations.remotes import base_chain
+from kitline.operations.remotes import base_chain, base_digest
 from kitline.operations.stores import Stores, read_reference
 from kitline.store.progress import SILENT
 
@@ -118,7 +118,7 @@ def _remotes(stores: Stores, kit: LoadedKit, filters: Filters, include: bool) ->
     for remote in kit.kitfile.remotes():
         if remote.drawer == "model":
             if filters.wants("model"):
-                for found, base in base_chain(stores, remote.target):
+                for found, base in base_chain(stores, remote.target, base_digest(kit)):
                     yield _pick(found.store, base, filters, model_only=True)
         elif include and filters.selects(remote):
             yield _remote_dataset(stores, remote)
