@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import shutil
 import subprocess
 import tarfile
@@ -16,6 +17,7 @@ from kitline.oci.manifest import ImageManifest
 from kitline.oci.reference import LayoutReference
 from kitline.store.archive import ArchiveStore
 from kitline.store.copy import copy_kit
+from kitline.store.file_lock import try_lock
 from kitline.store.local import LocalStores, open_layout
 from kitline.store.memory import MemoryStore
 from kitline.store.source import BytesSource
@@ -112,6 +114,23 @@ def test_nothing_is_written_after_an_error(archive: Path, tmp_path: Path) -> Non
     store.__exit__(RuntimeError, RuntimeError("elsewhere"), None)
     assert archive.read_bytes() == before
     assert [each.name for each in tmp_path.iterdir()] == ["kit.tar"]
+
+
+def test_what_a_killed_process_left_goes_and_what_a_living_one_writes_stays(
+    archive: Path, tmp_path: Path
+) -> None:
+    dead, young, locked = (tmp_path / f".kit.tar.{each * 16}.tmp" for each in "abc")
+    for each in (dead, young, locked):
+        each.write_bytes(b"half")
+    os.utime(dead, (0, 0))
+    os.utime(locked, (0, 0))
+
+    with locked.open("rb") as held, open_archive(archive) as store:
+        assert try_lock(held.fileno())
+        push_kit(store, b"other")
+        store.finish()
+
+    assert {each.name for each in tmp_path.iterdir()} == {"kit.tar", young.name, locked.name}
 
 
 def test_a_source_that_changes_before_the_end_is_refused(tmp_path: Path) -> None:

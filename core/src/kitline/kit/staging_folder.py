@@ -6,7 +6,6 @@ A kill leaves the folder beside the target; the next unpack to the same place re
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import os
 import re
 import secrets
@@ -15,6 +14,7 @@ from pathlib import Path
 from typing import Final
 
 from kitline.kit.new_folders import FOLDER_FLAGS
+from kitline.store.file_lock import is_still, try_lock
 
 _NAME: Final = re.compile(r"\.kitline-[0-9a-f]{16}\Z")
 
@@ -27,7 +27,7 @@ def make_staging_folder(place: Path) -> tuple[Path, int]:
         folder.mkdir(0o777)
         with contextlib.suppress(FileNotFoundError):  # another process took it for a dead one
             fd = os.open(folder, FOLDER_FLAGS)
-            if _lock(fd) is not False and _is_still(folder, fd):
+            if _lock(fd) is not False and is_still(folder, fd):
                 return folder, fd
             os.close(fd)
 
@@ -45,7 +45,7 @@ def _remove_if_dead(folder: Path) -> None:
         fd = os.open(folder, FOLDER_FLAGS)
         try:
             is_ours = os.fstat(fd).st_uid == os.geteuid()
-            if is_ours and _lock(fd) and _is_still(folder, fd):
+            if is_ours and _lock(fd) and is_still(folder, fd):
                 remove_tree(folder)
         finally:
             os.close(fd)
@@ -71,16 +71,6 @@ def remove_tree(folder: Path) -> None:
 def _lock(fd: int) -> bool | None:
     """Lock a folder; False if another process has it, None if the file system knows no locks."""
     try:
-        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
+        return try_lock(fd)
     except OSError:
         return None
-    return True
-
-
-def _is_still(folder: Path, fd: int) -> bool:
-    try:
-        return os.path.samestat(os.fstat(fd), os.lstat(folder))
-    except FileNotFoundError:
-        return False

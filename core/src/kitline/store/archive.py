@@ -12,6 +12,7 @@ import contextlib
 import secrets
 import threading
 from functools import partial
+from glob import escape
 from typing import TYPE_CHECKING
 
 from kitline.errors import (
@@ -36,6 +37,7 @@ from kitline.store.archive_file import (
     write_members,
 )
 from kitline.store.durable import replace_durably
+from kitline.store.file_lock import remove_dead_files, try_lock
 from kitline.store.interface import StoredBlob
 from kitline.store.layout_index import (
     INDEX_FILE,
@@ -285,12 +287,16 @@ class ArchiveStore(LayoutReader):
                 return
             index = self.read_index()
             temporary = self.path.with_name(f".{self.path.name}.{secrets.token_hex(8)}.tmp")
+            self._remove_leftovers()
             try:
                 small = {LAYOUT_FILE: LAYOUT_BYTES, INDEX_FILE: index.to_bytes()}
                 blobs = {blob_name(each): partial(self._verified, each) for each in self._needed()}
                 with open(temporary, "xb") as file:
+                    with contextlib.suppress(OSError):  # not every file system knows locks
+                        try_lock(file.fileno())
                     write_members(file, small, blobs)
-                replace_durably(temporary, self.path)
+                    file.flush()
+                    replace_durably(temporary, self.path)
             except OSError as cause:
                 raise TargetError(
                     f"cannot write archive {str(self.path)!r}: {cause.strerror or cause}"
@@ -299,6 +305,11 @@ class ArchiveStore(LayoutReader):
                 with contextlib.suppress(FileNotFoundError):
                     temporary.unlink()
             self._forget()
+
+    def _remove_leftovers(self) -> None:
+        """Remove what killed processes left beside the archive."""
+        pattern = f".{escape(self.path.name)}.{'[0-9a-f]' * 16}.tmp"
+        remove_dead_files(self.path.parent.glob(pattern))
 
     def _verified(self, digest: Digest) -> tuple[ByteStream, int]:
         stream, size = self._open_blob(digest)

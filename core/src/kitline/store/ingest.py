@@ -8,7 +8,6 @@ where the last one stopped.
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import os
 import secrets
 import time
@@ -18,6 +17,7 @@ from typing import TYPE_CHECKING
 from kitline.errors import DigestMismatch, SizeMismatch
 from kitline.oci.digest import Digest, Hasher
 from kitline.store.durable import ALIGNMENT, FileWriter, sync_data
+from kitline.store.file_lock import is_still, try_lock
 from kitline.store.pipeline import Pipeline, fill, read_all
 from kitline.store.source import FileStream
 
@@ -91,25 +91,10 @@ def _wait_for_partial(path: Path) -> IngestFile | None:
 def _open_locked(path: Path, flags: int) -> IngestFile | None:
     """Open and lock without waiting; None if it is locked, or was moved away meanwhile."""
     fd = os.open(path, os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC | flags, 0o644)
-    if _lock(fd) and _is_still(path, fd):
+    if try_lock(fd) and is_still(path, fd):
         return IngestFile(path=path, fd=fd, keeps_partial=True)
     os.close(fd)
     return None
-
-
-def _lock(fd: int) -> bool:
-    try:
-        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
-
-
-def _is_still(path: Path, fd: int) -> bool:
-    try:
-        return os.path.samestat(os.fstat(fd), os.lstat(path))
-    except FileNotFoundError:
-        return False
 
 
 def write_blob(
@@ -254,10 +239,10 @@ def prune_ingest(folder: Path, *, older_than: float) -> Leftovers:
             continue  # gone meanwhile, or nothing that we made
         try:
             status = os.fstat(fd)
-            if not _lock(fd):
+            if not try_lock(fd):
                 if path.name.startswith("lease."):
                     live.append(status.st_ctime_ns)
-            elif now - status.st_mtime_ns >= older_than * 1e9 and _is_still(path, fd):
+            elif now - status.st_mtime_ns >= older_than * 1e9 and is_still(path, fd):
                 path.unlink()
                 removed, removed_bytes = removed + 1, removed_bytes + status.st_size
         finally:

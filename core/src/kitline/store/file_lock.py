@@ -1,0 +1,46 @@
+"""Locks that tell a living process's half-made file or folder from what a killed one left."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import time
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from pathlib import Path
+
+
+_MINUTE: Final = 60.0
+
+
+def try_lock(fd: int) -> bool:
+    """Lock an open file or folder until it is closed; False if another process has it locked."""
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def is_still(path: Path, fd: int) -> bool:
+    """Tell whether `path` is the file or folder that was opened as `fd`."""
+    try:
+        return os.path.samestat(os.fstat(fd), os.lstat(path))
+    except FileNotFoundError:
+        return False
+
+
+def remove_dead_files(paths: Iterable[Path]) -> None:
+    """Remove those files that no process has locked or has written to in the last minute."""
+    young = time.time() - _MINUTE  # may just be between being made and being locked
+    for path in paths:
+        with contextlib.suppress(OSError):
+            fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK)
+            try:
+                if os.fstat(fd).st_mtime < young and try_lock(fd) and is_still(path, fd):
+                    path.unlink()
+            finally:
+                os.close(fd)
