@@ -71,7 +71,7 @@ def test_unpack_brings_the_model_of_the_base_kit(
 
 
 def test_a_base_kit_that_is_missing_is_named(
-    run: CommandLine, adapter: Path, local_registry: LocalRegistry, tmp_path: Path
+    run: CommandLine, adapter: Path, base: str, local_registry: LocalRegistry, tmp_path: Path
 ) -> None:
     run("pack", adapter, "-t", "adapter:v1")
     digest = run("inspect", base).digest
