@@ -72,7 +72,6 @@ class TarReader:
         self._extended_kind = b""
         self._long_name: str | None = None
         self._long_size: int | None = None
-        self._in_file = False
         self._ended = False
 
     def feed(self, view: memoryview) -> None:

@@ -28,20 +28,3 @@ class WatchedSource:
     def open(self, offset: int = 0) -> ByteStream:
         self.opened += 1
         return BytesSource(self._content).open(offset)
-
-
-class ChangingSource:
-    """A source that gives other bytes of the same length each time it is opened."""
-
-    def __init__(self, *contents: bytes) -> None:
-        self._contents = contents
-        self.opened = 0
-
-    @property
-    def size(self) -> int:
-        return len(self._contents[0])
-
-    def open(self, offset: int = 0) -> ByteStream:
-        content = self._contents[min(self.opened, len(self._contents) - 1)]
-        self.opened += 1
-        return BytesSource(content).open(offset)

@@ -13,8 +13,6 @@ from kitline.errors import InvalidSetting, TargetError, UsageError
 from kitline.store.registry.credential import Credential
 from kitline.store.registry.credential_helper import CredentialHelper
 from kitline.store.registry.credentials import (
-    describe_credential,
-    find_credential,
     look_up_credential,
 )
 from kitline.store.registry.login import erase_credential, store_credential
@@ -72,10 +70,24 @@ class Machine:
 
     def find(self, registry: str = "reg.example", repository: str | None = None) -> str | None:
         """Return `user:secret` as it was found."""
-        found = find_credential(registry, repository, environ=self.environ)
+        found = found_credential(registry, repository, environ=self.environ)
         if found is None:
             return None
         return f"{found.username}:{found.identity_token or found.password}"
+
+
+def found_credential(
+    registry: str, repository: str | None = None, *, environ: Mapping[str, str]
+) -> Credential | None:
+    return look_up_credential(registry, repository, environ=environ).credential
+
+
+def described(registry: str, *, environ: Mapping[str, str]) -> tuple[str, str | None]:
+    """Where the credential comes from, with all notes on the way, and whose it is."""
+    found = look_up_credential(registry, None, environ=environ)
+    if found.credential is None:
+        return "; ".join(("no credential found", *found.notes)), None
+    return found.credential.source, found.credential.username or None
 
 
 @pytest.fixture
@@ -93,8 +105,8 @@ def inline(user: str, password: str = "word") -> dict[str, str]:
 
 def test_nothing_is_found_on_an_empty_machine(machine: Machine) -> None:
     assert machine.find() is None
-    assert find_credential("reg.example", environ={}) is None
-    assert describe_credential("reg.example", environ=machine.environ) == (
+    assert found_credential("reg.example", environ={}) is None
+    assert described("reg.example", environ=machine.environ) == (
         "no credential found",
         None,
     )
@@ -180,11 +192,11 @@ def test_every_form_of_an_entry_is_understood(machine: Machine, entry: dict[str,
 def test_the_user_named_token_holds_an_identity_token(machine: Machine) -> None:
     machine.write(".docker/config.json", {"auths": {"reg.example": inline("<token>", "refresh")}})
 
-    found = find_credential("reg.example", environ=machine.environ)
+    found = found_credential("reg.example", environ=machine.environ)
 
     assert found is not None
     assert (found.identity_token, found.password) == ("refresh", "")
-    assert describe_credential("reg.example", environ=machine.environ)[0].endswith(
+    assert described("reg.example", environ=machine.environ)[0].endswith(
         "config.json (identity token)"
     )
 
@@ -263,13 +275,13 @@ def test_malformed_entries_of_other_registries_do_no_harm(machine: Machine) -> N
 def test_a_file_that_may_not_be_read_is_a_note(machine: Machine) -> None:
     machine.write(".docker/config.json", auths(reg_example="u")).chmod(0)
 
-    assert "cannot be read" in describe_credential("reg.example", environ=machine.environ)[0]
+    assert "cannot be read" in described("reg.example", environ=machine.environ)[0]
 
 
 def test_a_folder_in_the_place_of_a_file_is_a_note(machine: Machine) -> None:
     (machine.home / ".docker/config.json").mkdir(parents=True)
 
-    assert "cannot be read" in describe_credential("reg.example", environ=machine.environ)[0]
+    assert "cannot be read" in described("reg.example", environ=machine.environ)[0]
 
 
 def test_no_text_made_from_a_credential_shows_its_secret() -> None:
@@ -288,7 +300,7 @@ def test_a_helper_for_the_host_is_asked_before_the_general_one(machine: Machine)
 
     assert machine.find("reg.example") == "one:1"
     assert machine.find("other.example") == "<token>:3"
-    source, user = describe_credential("reg.example", environ=machine.environ)
+    source, user = described("reg.example", environ=machine.environ)
     assert source.startswith("docker-credential-one, named in ")
     assert user == "one"
 
@@ -310,7 +322,7 @@ def test_a_helper_that_knows_nothing_leaves_the_word_to_the_file(machine: Machin
 def test_a_missing_helper_is_a_note_for_docker_pulls_without_it_as_well(machine: Machine) -> None:
     machine.write(".docker/config.json", {"credsStore": "absent"})
 
-    source, user = describe_credential("reg.example", environ=machine.environ)
+    source, user = described("reg.example", environ=machine.environ)
 
     assert user is None
     assert "'docker-credential-absent' is not on PATH" in source
@@ -331,7 +343,7 @@ def test_a_broken_helper_is_a_note_without_its_output(
     machine.helper("bad", script=script)
     machine.write(".docker/config.json", {"credsStore": "bad"})
 
-    source = describe_credential("reg.example", environ=machine.environ)[0]
+    source = described("reg.example", environ=machine.environ)[0]
 
     assert reason in source
     assert "secret-text" not in source
@@ -361,7 +373,7 @@ def test_helpers_are_not_run_from_the_working_directory(
 def test_a_helper_name_cannot_lead_elsewhere(machine: Machine, name: str) -> None:
     machine.write(".docker/config.json", {"credsStore": name})
 
-    assert "not a name" in describe_credential("reg.example", environ=machine.environ)[0]
+    assert "not a name" in described("reg.example", environ=machine.environ)[0]
 
 
 def test_login_makes_a_private_file_that_is_found_again(machine: Machine) -> None:

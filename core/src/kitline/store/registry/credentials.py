@@ -62,24 +62,6 @@ def look_up_credential(
     return Lookup(credential=found, notes=(*notes, *more))
 
 
-def find_credential(
-    registry: str, repository: str | None = None, *, environ: Mapping[str, str] | None = None
-) -> Credential | None:
-    """Return the credential for a registry if there is one; see `look_up_credential`."""
-    return look_up_credential(registry, repository, environ=environ).credential
-
-
-def describe_credential(
-    registry: str, repository: str | None = None, *, environ: Mapping[str, str] | None = None
-) -> tuple[str, str | None]:
-    """Say where the credential for a registry comes from, and its user name; no secret."""
-    lookup = look_up_credential(registry, repository, environ=environ)
-    if lookup.credential is None:
-        return "; ".join(("no credential found", *lookup.notes)), None
-    kind = " (identity token)" if lookup.credential.identity_token is not None else ""
-    return lookup.credential.source + kind, lookup.credential.username or None
-
-
 def docker_config_path(environ: Mapping[str, str]) -> Path | None:
     """Return where docker's config.json lies; None without DOCKER_CONFIG and home folder."""
     if folder := environ.get("DOCKER_CONFIG"):
