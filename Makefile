@@ -34,7 +34,7 @@ $(STAMP): pyproject.toml constraints.txt core/pyproject.toml $(wildcard plugins/
 	@echo 'setting up $(VENV) (once; a minute or two)'
 	@[ -x $(BIN)/python ] || $(FOUND_PYTHON) -m venv $(VENV)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt uv
-	@$(BIN)/uv pip install --quiet --python $(BIN)/python --constraint constraints.txt \
+	@$(BIN)/uv pip install --quiet --compile-bytecode --python $(BIN)/python --constraint constraints.txt \
 	  --editable ./core $(foreach plugin,$(wildcard plugins/*/pyproject.toml),--editable ./$(patsubst %/,%,$(dir $(plugin)))) \
 	  --group dev
 	@touch $@
