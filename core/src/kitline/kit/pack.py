@@ -23,6 +23,7 @@ from kitline.oci import media_types
 from kitline.oci.descriptor import Descriptor
 from kitline.oci.digest import Digest, Hasher
 from kitline.oci.manifest import ImageManifest
+from kitline.store.interface import SizeChecker
 from kitline.store.parallel import run_all
 from kitline.store.pipeline import hash_stream
 from kitline.store.progress import SILENT
@@ -119,6 +120,9 @@ def pack(
         entries = spool.with_sizes(tree.entries())
         warnings = [*tree.warnings, *spool.warnings]
         plans = _plan(tree, entries, options, warnings)
+        if isinstance(store, SizeChecker):
+            for plan in plans:
+                store.check_size(plan.source.size, plan.part.clean_path)
         _check_raw_layers(plans)
         known = cache(lambda: _sizes_by_path(previous()))
         tasks = [partial(_push_layer, plan, store, memo, known) for plan in plans]

@@ -21,6 +21,7 @@ from kitline.errors import (
 )
 from kitline.oci import media_types
 from kitline.oci.manifest import ImageIndex, ImageManifest
+from kitline.store.interface import SizeChecker
 from kitline.store.parallel import run_all
 from kitline.store.progress import SILENT
 from kitline.store.verify import Located
@@ -134,7 +135,11 @@ class _Copy:
         """Copy a manifest and its parts; return them, parts first."""
         manifests, loose = self._find_parts(manifest)
         images = [each for each in manifests if isinstance(each, ImageManifest)]
-        self._copy_blobs([*loose, *(layer for image in images for layer in image.layers)])
+        layers = [*loose, *(layer for image in images for layer in image.layers)]
+        if isinstance(self._target, SizeChecker):
+            for layer in layers:
+                self._target.check_size(layer.size, _name(layer))
+        self._copy_blobs(layers)
         self._copy_blobs(image.config for image in images)
         for each in manifests:
             if each.digest not in self._manifests:

@@ -105,6 +105,18 @@ class BlobPusher(Protocol):
         """
 
 
+@runtime_checkable
+class SizeChecker(Protocol):
+    """Knows what will be too large; only stores with limits are it, so it is no part of `Store`."""
+
+    def check_size(self, size: int, name: str) -> None:
+        """Refuse a blob of `size` bytes, which messages call `name`, before anything is sent.
+
+        Raises:
+            LayerTooLarge: if the store documents that it takes less.
+        """
+
+
 class Mounter(Protocol):
     """Takes blobs over from a neighbour without moving bytes."""
 

@@ -10,6 +10,7 @@ from kitline.store.progress import SILENT
 from kitline.store.registry import blobs, manifests, referrers, removal, tags, upload
 from kitline.store.registry.client import RegistryClient
 from kitline.store.registry.download import BlobStream
+from kitline.store.registry.limits import check_size, limits_of
 from kitline.store.registry.options import RegistryOptions
 from kitline.store.registry.probe import Probe, run_probe
 
@@ -52,6 +53,10 @@ class RegistryStore:
 
     def has_blob(self, digest: Digest) -> bool:
         return blobs.has_blob(self._client, digest)
+
+    def check_size(self, size: int, name: str) -> None:
+        registry = self._client.registry
+        check_size(registry, limits_of(registry), size, name)
 
     def push_blob(
         self,
