@@ -42,26 +42,27 @@ def keep_tag(digest: Digest) -> str:
 
 def land(
     store: Store,
-    reference: AnyReference,
     manifest: Manifest,
     settings: Settings,
     *,
+    tag: str | None,
+    in_registry: bool,
     may_move: bool = True,
 ) -> Landed:
-    """Give a manifest its keep tag and the tag that `reference` names.
+    """Give a manifest its keep tag, if it lies in a registry, and the tag that was asked for.
 
     Raises:
         TagConflict: if the tag may not move; the kit itself is there and can be pinned.
     """
     warnings = []
-    if settings.keep_tag and is_registry(reference):
+    if settings.keep_tag and in_registry:
         try:
             store.set_tag(keep_tag(manifest.digest), manifest, may_move=False)
         except (TagConflict, RegistryError) as cause:
             warnings.append(f"the kit has no keep tag, clean-up may remove it: {cause}")
     previous = None
-    if reference.tag is not None:
-        previous = store.set_tag(reference.tag, manifest, may_move=may_move)
+    if tag is not None:
+        previous = store.set_tag(tag, manifest, may_move=may_move)
     if previous == manifest.digest:
         previous = None
     return Landed(previous=previous, warnings=tuple(warnings))

@@ -9,7 +9,7 @@ from kitline.errors import InvalidReference, UsageError
 from kitline.oci.digest import Digest
 from kitline.oci.reference import check_tag
 from kitline.operations.defaults import settings_or_default
-from kitline.operations.landing import land
+from kitline.operations.landing import is_registry, land
 from kitline.operations.results import KitResult
 from kitline.operations.stores import Stores, read_reference
 
@@ -33,7 +33,14 @@ def tag(
     with Stores(settings) as stores:
         store = stores.open(asked)
         manifest = find_manifest_in(stores, asked)
-        landed = land(store, target, manifest, settings, may_move=move)
+        landed = land(
+            store,
+            manifest,
+            settings,
+            tag=target.tag,
+            in_registry=is_registry(asked),
+            may_move=move,
+        )
         return KitResult(
             reference=store.pin(manifest.digest),
             digest=manifest.digest,

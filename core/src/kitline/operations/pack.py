@@ -136,7 +136,14 @@ def pack_tree(
             )
         finally:
             memo.close()
-        landed = land(store, reference, packed.manifest, settings, may_move=move)
+        landed = land(
+            store,
+            packed.manifest,
+            settings,
+            tag=reference.tag,
+            in_registry=is_registry(reference),
+            may_move=move,
+        )
         receipt = make_receipt(
             store,
             packed.manifest,

@@ -60,6 +60,7 @@ def push(
             referrers=referrers,
             with_history=with_history,
             progress=progress,
+            in_registry=is_registry(target),
         )
 
 
@@ -96,7 +97,7 @@ def pull(
             referrers=referrers,
             with_history=with_history,
             progress=progress,
-            is_local=True,
+            in_registry=False,
         )
 
 
@@ -127,6 +128,7 @@ def copy(
             referrers=referrers,
             with_history=with_history,
             progress=progress,
+            in_registry=is_registry(target),
         )
 
 
@@ -142,7 +144,7 @@ def _transfer(
     referrers: bool,
     with_history: bool,
     progress: Progress,
-    is_local: bool = False,
+    in_registry: bool,
 ) -> KitResult:
     from kitline.operations.origins import find_origin
     from kitline.store.copy import copy_kit
@@ -160,10 +162,11 @@ def _transfer(
         concurrency=settings.concurrency,
         progress=progress,
     )
-    place = reference if not is_local else Reference(repository="local", tag=reference.tag)
-    landed = land(target, place, manifest, settings, may_move=move)
+    landed = land(
+        target, manifest, settings, tag=reference.tag, in_registry=in_registry, may_move=move
+    )
     write_backs: tuple[WriteBack, ...] = ()
-    if not is_local and is_registry(reference) and isinstance(manifest, ImageManifest):
+    if in_registry and isinstance(manifest, ImageManifest):
         write_backs = tell_tools(
             plugins_or_default(plugins, settings),
             target,
