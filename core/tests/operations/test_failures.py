@@ -449,13 +449,23 @@ def test_packing_where_nothing_can_be_written(run: CommandLine, folder: Path, pl
     failed(run("pack", folder, "-t", place), 1, "/proc")
 
 
+@pytest.mark.parametrize("home", ["file", "/proc/nowhere"])
 def test_a_local_store_that_cannot_be_written(
-    run: CommandLine, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    run: CommandLine,
+    folder: Path,
+    local_registry: LocalRegistry,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    home: str,
 ) -> None:
     (tmp_path / "file").write_text("x")
-    monkeypatch.setenv("KITLINE_HOME", str(tmp_path / "file"))
+    monkeypatch.setenv("KITLINE_HOME", str(tmp_path / home))
+    advice = "; set KITLINE_HOME to a folder that can be written"
+    name = run("pack", folder, "-t", f"{local_registry.host}/team/iris:v1").pinned
 
-    failed(run("pack", folder, "-t", "iris:v1"), 1, str(tmp_path / "file"))
+    failed(run("pack", folder, "-t", "iris:v1"), 1, str(tmp_path / home), advice)
+    failed(run("pull", name), 1, str(tmp_path / home), advice)
+    failed(run("pack", folder, "-t", "oci:/proc/disk:v1"), 1, "/proc/disk")
 
 
 def test_a_home_that_cannot_be_written_does_not_stop_a_push(

@@ -19,7 +19,7 @@ from kitline.errors import (
 from kitline.oci.reference import check_tag
 from kitline.store.interface import StoredBlob
 from kitline.store.layout_blobs import BlobStream, LayoutBlobs
-from kitline.store.layout_folder import LayoutFolder, explained, file_size
+from kitline.store.layout_folder import LayoutFolder, file_size
 from kitline.store.layout_reading import LayoutReader
 from kitline.store.progress import SILENT
 from kitline.store.source import BytesSource
@@ -47,7 +47,7 @@ class LayoutStore(LayoutReader):
     """One repository in `folder`; nothing is created before something is written.
 
     `neighbours` is the root below which other layouts lie: a blob that one of them holds is
-    taken over by hard link.
+    taken over by hard link. `advice` is what to do if the folder cannot be written.
     """
 
     def __init__(
@@ -57,9 +57,10 @@ class LayoutStore(LayoutReader):
         name: str,
         pin: Callable[[Digest], PinnedReference | LayoutReference],
         neighbours: Path | None = None,
+        advice: str = "",
     ) -> None:
         super().__init__(name)
-        self.place = LayoutFolder(folder, may_adopt=neighbours is not None)
+        self.place = LayoutFolder(folder, may_adopt=neighbours is not None, advice=advice)
         self._pin = pin
         self._neighbours = neighbours
         self._blobs = LayoutBlobs(self.place, name=name, neighbours=neighbours)
@@ -129,7 +130,7 @@ class LayoutStore(LayoutReader):
         what = f"blob {name or digest or ''}".strip()
         task = progress.begin(name, source.size)
         try:
-            with explained(f"cannot store {what} in {str(self.folder)!r}"):
+            with self.place.explained(f"cannot store {what} in {str(self.folder)!r}"):
                 self.place.hold_lease()
                 if digest is not None and self._blobs.keep_existing(digest, source.size):
                     task.end("exists")
@@ -153,7 +154,9 @@ class LayoutStore(LayoutReader):
             return False
         if not origin.folder.is_relative_to(self._neighbours):
             return False
-        with explained(f"cannot link blob {descriptor.digest} into {str(self.folder)!r}"):
+        with self.place.explained(
+            f"cannot link blob {descriptor.digest} into {str(self.folder)!r}"
+        ):
             self.place.hold_lease()
             if self._blobs.keep_existing(descriptor.digest, descriptor.size):
                 return True

@@ -38,12 +38,14 @@ _NOT_WRITABLE = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR)
 class LayoutFolder:
     """A folder that is a layout, or becomes one when something is written.
 
-    `may_adopt` tells whether other content may lie in it already, such as other layouts.
+    `may_adopt` tells whether other content may lie in it already, such as other layouts; `advice`
+    what to do if it cannot be written.
     """
 
-    def __init__(self, path: Path, *, may_adopt: bool) -> None:
+    def __init__(self, path: Path, *, may_adopt: bool, advice: str = "") -> None:
         self.path = path
         self._may_adopt = may_adopt
+        self._advice = advice
         self._cached: tuple[tuple[int, ...], LayoutIndex] | None = None
         self._lease: Lease | None = None
         self._lease_lock = threading.Lock()
@@ -104,7 +106,7 @@ class LayoutFolder:
         self, change: Callable[[LayoutIndex], LayoutIndex], *, with_lease: bool = True
     ) -> None:
         """Replace the index by what `change` makes of it, under the lock."""
-        with explained(f"cannot change {str(self.path / INDEX_FILE)!r}"):
+        with self.explained(f"cannot change {str(self.path / INDEX_FILE)!r}"):
             if with_lease:
                 self.hold_lease()
             with self.locked():
@@ -136,6 +138,18 @@ class LayoutFolder:
             yield
         finally:
             lock.release()
+
+    @contextlib.contextmanager
+    def explained(self, attempt: str) -> Iterator[None]:
+        """Say what was attempted when the system refuses, and what to do."""
+        try:
+            yield
+        except OSError as cause:
+            place = f" ({cause.filename})" if cause.filename else ""
+            told = f"{attempt}: {cause.strerror or cause}{place}"
+            if cause.errno not in _NOT_WRITABLE and self.path.exists():
+                raise StoreError(told) from cause
+            raise TargetError(f"{told}; {self._advice}" if self._advice else told) from cause
 
     def hold_lease(self) -> int:
         """Announce that blobs are being taken in; return since when, in ns."""
@@ -185,17 +199,6 @@ class LayoutFolder:
                 f"cannot write an OCI layout to {str(self.path)!r}: it exists and is none;"
                 " name a new or empty folder"
             )
-
-
-@contextlib.contextmanager
-def explained(attempt: str) -> Iterator[None]:
-    """Say what was attempted when the system refuses."""
-    try:
-        yield
-    except OSError as cause:
-        kind = TargetError if cause.errno in _NOT_WRITABLE else StoreError
-        place = f" ({cause.filename})" if cause.filename else ""
-        raise kind(f"{attempt}: {cause.strerror or cause}{place}") from cause
 
 
 def file_size(path: Path) -> int | None:

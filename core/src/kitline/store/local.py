@@ -34,6 +34,7 @@ class LocalStores:
             name=reference.name,
             pin=reference.pin,
             neighbours=self.root,
+            advice="set KITLINE_HOME to a folder that can be written",
         )
 
     def exists(self, name: str) -> bool:
