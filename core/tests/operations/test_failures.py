@@ -208,6 +208,22 @@ def test_references_to_nothing(
     failed(run(verb, reference, *words), code, part)
 
 
+def test_a_repository_with_no_tag_but_those_that_kits_keep(
+    run: CommandLine, name: str, local_registry: LocalRegistry
+) -> None:
+    assert run("remove", name).code == 0
+    repository = name.removesuffix(":v1")
+    why = "it has only tags that kits keep for themselves"
+
+    failed(run("inspect", name), 1, f"{why}; 'kitline list --all {repository}' shows them")
+    listed = run("list", repository)
+    assert listed.stderr == f"no kit is listed under {repository!r}: {why}; '--all' shows them\n"
+    assert len(run("list", "--all", repository, "--json").json["kits"]) == 1
+
+    local_registry.content.create("team/iris").tags.clear()
+    failed(run("inspect", name), 1, "it has no tags")
+
+
 def edited(registry: LocalRegistry, name: str, edit: Edit) -> str:
     """Store a changed copy of a kit's manifest under the tag `bad`; return its name."""
     content = registry.content

@@ -41,7 +41,9 @@ def command(
     elif kits:
         _show(kits)
     elif repository is not None:
-        options.say(f"no kit is listed under {repository!r}")
+        hidden = not all_tags and list_(repository, settings=settings, all_tags=True)
+        why = ": it has only tags that kits keep for themselves; '--all' shows them"
+        options.say(f"no kit is listed under {repository!r}{why if hidden else ''}")
     else:
         options.say("the local store is empty; 'kitline pack' or 'kitline import' fill it")
 

@@ -10,7 +10,7 @@ from kitline.errors import KitlineError, RepositoryNotFound
 from kitline.kit.load import kit_format, load_kit
 from kitline.oci.manifest import ImageManifest
 from kitline.operations.defaults import settings_or_default
-from kitline.operations.stores import Stores, read_reference
+from kitline.operations.stores import Stores, is_own_tag, read_reference
 from kitline.store.parallel import run_all
 from kitline.store.progress import SILENT
 
@@ -107,11 +107,6 @@ def _list_store(store: Store, settings: Settings, all_tags: bool) -> list[Listed
     tasks = [partial(_read, store, digest, tuple(tags)) for digest, tags in tagged.items()]
     rows = run_all(tasks, workers=settings.concurrency, progress=SILENT)
     return sorted((row for row in rows if row), key=lambda row: (row.tags == (), row.tags))
-
-
-def is_own_tag(tag: str) -> bool:
-    """Tell whether a tag is kitline's or cosign's own: keep tags, referrers, fallback indexes."""
-    return tag.startswith(("kit-", "sha256-")) or (len(tag) > 33 and tag[32] == ".")
 
 
 def _read(

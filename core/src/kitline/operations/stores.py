@@ -187,10 +187,22 @@ def read_reference(text: str | AnyReference) -> AnyReference:
 
 
 def _missing_tag(store: Store, tag: str, reference: AnyReference) -> str:
-    tags = [each for each in store.list_tags() if not each.startswith(("kit-", "sha256-"))][:5]
-    there = f"there are {', '.join(map(repr, tags))}" if tags else "it holds no tag at all"
+    tags = store.list_tags()
+    shown = [repr(each) for each in tags if not is_own_tag(each)][:5]
+    if shown:
+        there = f"there are {', '.join(shown)}"
+    elif tags:
+        command = f"kitline list --all {store.name}"
+        there = f"it has only tags that kits keep for themselves; {command!r} shows them"
+    else:
+        there = "it has no tags"
     where = "the local store's " if isinstance(reference, Reference) and reference.is_bare else ""
     return f"no tag {tag!r} in {where}{store.name!r}; {there}"
+
+
+def is_own_tag(tag: str) -> bool:
+    """Tell whether a tag is kitline's or cosign's own: keep tags, referrers, fallback indexes."""
+    return tag.startswith(("kit-", "sha256-")) or (len(tag) > 33 and tag[32] == ".")
 
 
 def _open_layout(reference: LayoutReference) -> Store:
