@@ -488,6 +488,7 @@ def test_a_home_that_cannot_be_written_does_not_stop_a_push(
     run: CommandLine, folder: Path, local_registry: LocalRegistry, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("KITLINE_HOME", "/proc/nowhere")
+    write_tree(folder, {"model/large": b"l" * (5 << 20)})  # large enough for a journal
 
     result = run("pack", folder, "-t", f"{local_registry.host}/team/iris:v1")
 

@@ -68,8 +68,11 @@ def open_entry(folder: Path | None, repository: str, source: BlobSource) -> Jour
     identity = getattr(source, "identity", None)
     if folder is None or not isinstance(identity, str):
         return None
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    _prune(folder)
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        _prune(folder)
+    except OSError:
+        return None  # a home that cannot be written is no reason not to push
     key = json.dumps([repository, source.size, identity])
     path = folder / f"{short_hex(key, 32)}.json"
     from filelock import FileLock, Timeout  # slow to import, and small blobs need no journal
