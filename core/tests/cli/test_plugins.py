@@ -22,6 +22,7 @@ from kitline.plugin import (
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from pathlib import Path
 
     from kitline.testing import LocalRegistry
     from kitline.testing.command_line import CommandLine
@@ -125,6 +126,24 @@ def test_a_failed_write_back_is_a_warning_or_exit_code_4(
     assert "the pencil broke" in as_json["writeBacks"][0]["warning"]
     assert required.code == 4
     assert f"pushed {warned.pinned}, but not written back" in required.error
+    assert off.pinned
+    assert "pencil" not in off.stderr
+
+
+@pytest.mark.parametrize("verb", ["pack", "copy"])
+def test_what_lands_in_a_registry_is_written_back_as_asked(
+    run: CommandLine, notes: Notes, folder: Path, local_registry: LocalRegistry, verb: str
+) -> None:
+    notes.fails = True
+    run("pack", folder, "-t", "hello:v1")
+    target = f"{local_registry.host}/team/hello:v1"
+    words = ("pack", folder, "-t", target) if verb == "pack" else ("copy", "hello:v1", target)
+
+    required = run(*words, "--write-back=require")
+    off = run(*words, "--write-back=off")
+
+    assert required.code == 4
+    assert "the pencil broke" in required.error
     assert off.pinned
     assert "pencil" not in off.stderr
 

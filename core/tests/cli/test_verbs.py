@@ -460,6 +460,18 @@ def test_remove_takes_a_tag_or_the_whole_kit(run: CommandLine, folder: Path) -> 
     assert run("list", "--json").json == {"kits": []}
 
 
+def test_list_and_remove_quietly_print_the_result_alone(run: CommandLine, folder: Path) -> None:
+    empty = run("list", "-q")
+    run("pack", folder, "-t", "iris:v1")
+    listed = run("list", "-q")
+    removed = run("remove", "iris:v1", "-q")
+
+    assert (empty.code, empty.stdout, empty.stderr) == (0, "", "")
+    assert "v1" in listed.stdout
+    assert removed.pinned
+    assert (listed.stderr, removed.stderr) == ("", "")
+
+
 def test_remove_of_a_bare_repository_is_refused(run: CommandLine) -> None:
     assert run("remove", "iris").code == 2
 

@@ -15,14 +15,16 @@ from kitline.cli import options
 @click.argument("source", metavar="REF")
 @click.argument("to", metavar="TARGET")
 @options.no_keep_tag_option
+@options.write_back_option
 @options.no_move_option
 @options.with_options(*options.referrers_options, *options.connection_options)
-@options.progress_option
+@options.quiet_option
 @options.json_option
 def command(
     source: str,
     to: str,
     no_keep_tag: bool,
+    write_back: str | None,
     no_move: bool,
     no_referrers: bool,
     with_history: bool,
@@ -41,6 +43,7 @@ def command(
         plain_http=plain_http,
         insecure=insecure,
         ca_file=ca_file,
+        write_back=write_back,
         no_keep_tag=no_keep_tag,
     )
     plugins = options.load_plugins(settings)

@@ -29,7 +29,7 @@ VALUE_WIDTH = 120
 )
 @click.option("--exit-code", is_flag=True, help="Exit with 1 if anything differs.")
 @options.with_options(*options.connection_options)
-@options.progress_option
+@options.quiet_option
 @options.json_option
 def command(
     left: str,

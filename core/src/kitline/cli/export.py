@@ -19,7 +19,7 @@ from kitline.cli.pack import read_pairs
     "-o", "--option", "pairs", multiple=True, metavar="K=V", help="Option of the exporter."
 )
 @options.with_options(*options.connection_options)
-@options.progress_option
+@options.quiet_option
 @options.json_option
 def command(
     source: str,

@@ -18,16 +18,12 @@ from kitline.cli.pack import read_pairs
 @click.option(
     "-o", "--option", "pairs", multiple=True, metavar="K=V", help="Option of the importer."
 )
-@click.option(
-    "--write-back",
-    type=click.Choice(["warn", "require", "off"]),
-    help="What it means if the tool cannot be told of the push; 'require' exits with 4.",
-)
+@options.write_back_option
 @click.option("--rehash", is_flag=True, help="Read every file, whatever is remembered of it.")
 @options.no_keep_tag_option
 @options.no_move_option
 @options.with_options(*options.connection_options)
-@options.progress_option
+@options.quiet_option
 @options.json_option
 def command(
     source: str,

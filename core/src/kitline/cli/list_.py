@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 @click.argument("repository", required=False)
 @click.option("--all", "all_tags", is_flag=True, help="Also the tags that kits keep themselves.")
 @options.with_options(*options.connection_options)
+@options.quiet_option
 @options.json_option
 def command(
     repository: str | None,
@@ -27,6 +28,7 @@ def command(
     plain_http: bool,
     insecure: bool,
     ca_file: str | None,
+    quiet: bool,
     as_json: bool,
 ) -> None:
     """List the kits of REPOSITORY, or of the whole local store."""
@@ -40,6 +42,8 @@ def command(
         options.print_json({"kits": [each.to_json() for each in kits]})
     elif kits:
         _show(kits)
+    elif quiet:
+        return
     elif repository is not None:
         hidden = not all_tags and list_(repository, settings=settings, all_tags=True)
         why = ": it has only tags that kits keep for themselves; '--all' shows them"

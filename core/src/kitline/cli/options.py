@@ -31,6 +31,11 @@ no_keep_tag_option = click.option(
 no_move_option = click.option(
     "--no-move", is_flag=True, help="Refuse to move a tag that points elsewhere."
 )
+write_back_option = click.option(
+    "--write-back",
+    type=click.Choice(["warn", "require", "off"]),
+    help="What it means if the tool cannot be told of the push; 'require' exits with 4.",
+)
 referrers_options = (
     click.option(
         "--no-referrers", is_flag=True, help="Leave signatures, attestations and the like behind."
@@ -50,7 +55,7 @@ connection_options = (
         help="PEM file of additional certificate authorities.",
     ),
 )
-progress_option = click.option(
+quiet_option = click.option(
     "--quiet", "-q", is_flag=True, help="No progress and no words, only the result."
 )
 

@@ -40,9 +40,10 @@ from kitline.errors import UsageError
 @click.option("--no-recipe", is_flag=True, help="Leave the annotation 'io.kitline.recipe' out.")
 @click.option("--rehash", is_flag=True, help="Read every file, whatever is remembered of it.")
 @options.no_keep_tag_option
+@options.write_back_option
 @options.no_move_option
 @options.with_options(*options.connection_options)
-@options.progress_option
+@options.quiet_option
 @options.json_option
 def command(
     folder: str,
@@ -56,6 +57,7 @@ def command(
     no_recipe: bool,
     rehash: bool,
     no_keep_tag: bool,
+    write_back: str | None,
     no_move: bool,
     plain_http: bool,
     insecure: bool,
@@ -71,7 +73,12 @@ def command(
     from kitline.operations.pack import pack
 
     settings = options.load_settings(
-        to, plain_http=plain_http, insecure=insecure, ca_file=ca_file, no_keep_tag=no_keep_tag
+        to,
+        plain_http=plain_http,
+        insecure=insecure,
+        ca_file=ca_file,
+        write_back=write_back,
+        no_keep_tag=no_keep_tag,
     )
     with options.progress_shown(quiet=quiet) as progress:
         result = pack(

@@ -16,7 +16,7 @@ from kitline.cli import options
 @click.argument("name", required=False)
 @options.no_move_option
 @options.with_options(*options.referrers_options, *options.connection_options)
-@options.progress_option
+@options.quiet_option
 @options.json_option
 def command(
     source: str,

@@ -15,14 +15,10 @@ from kitline.cli import options
 @click.argument("source", metavar="REF")
 @click.argument("to", metavar="[TARGET]", required=False)
 @options.no_keep_tag_option
-@click.option(
-    "--write-back",
-    type=click.Choice(["warn", "require", "off"]),
-    help="What it means if the tool cannot be told of the push; 'require' exits with 4.",
-)
+@options.write_back_option
 @options.no_move_option
 @options.with_options(*options.referrers_options, *options.connection_options)
-@options.progress_option
+@options.quiet_option
 @options.json_option
 def command(
     source: str,

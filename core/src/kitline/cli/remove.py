@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
 
 from kitline.cli import options
+
+if TYPE_CHECKING:
+    from kitline.operations.naming import Removed
 
 
 @click.command(
@@ -14,9 +19,15 @@ from kitline.cli import options
 )
 @click.argument("source", metavar="REF")
 @options.with_options(*options.connection_options)
+@options.quiet_option
 @options.json_option
 def command(
-    source: str, plain_http: bool, insecure: bool, ca_file: str | None, as_json: bool
+    source: str,
+    plain_http: bool,
+    insecure: bool,
+    ca_file: str | None,
+    quiet: bool,
+    as_json: bool,
 ) -> None:
     """Remove the tag that REF names, or with 'NAME@sha256:…' the kit and all its tags."""
     from kitline.operations.naming import remove
@@ -28,10 +39,15 @@ def command(
     if as_json:
         options.print_json(result.to_json())
         return
+    if not quiet:
+        _explain(result)
+    click.echo(str(result.reference))
+
+
+def _explain(result: Removed) -> None:
     for tag in result.tags:
         options.say(f"removed tag {tag!r}")
     if result.has_content:
         options.say(f"the kit is still there; 'kitline remove {result.reference}' removes it")
     else:
         options.say("removed the kit")
-    click.echo(str(result.reference))

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 @click.option("--include-remote", is_flag=True, help="Also fetch datasets that lie in other kits.")
 @click.option("--no-sync", is_flag=True, help="Do not wait until the disk holds everything.")
 @options.with_options(*options.connection_options)
-@options.progress_option
+@options.quiet_option
 @options.json_option
 def command(
     source: str,
