@@ -156,15 +156,49 @@ def test_python_m_kitline_is_the_same_program() -> None:
     assert found.stderr.startswith("error: no tag 'v1'")
 
 
-def test_a_reader_that_goes_away_is_no_error(folder: Path) -> None:
+@pytest.mark.parametrize("stream", ["stdout", "stderr"])
+@pytest.mark.parametrize("words", [["--help"], ["pack", "iris", "-t", "iris:v1"]])
+def test_a_reader_that_goes_away_is_no_error(folder: Path, words: list[str], stream: str) -> None:
     read, write = os.pipe()
     os.close(read)
-    words = [sys.executable, "-m", "kitline", "--help"]
+    other = "stderr" if stream == "stdout" else "stdout"
+    streams = {stream: write, other: subprocess.PIPE}
 
-    found = subprocess.run(words, stdout=write, stderr=subprocess.PIPE, text=True, check=False)
+    found = subprocess.run(
+        [sys.executable, "-m", "kitline", *words], **streams, text=True, check=False
+    )
     os.close(write)
 
-    assert (found.returncode in (1, 141), found.stderr) == (True, "")
+    writes_there = stream == "stdout" or words != ["--help"]
+    assert found.returncode == (141 if writes_there else 0)
+    assert "error" not in (getattr(found, other) or "")
+
+
+def test_closed_output_is_no_error(folder: Path) -> None:
+    for words in ("pack iris -t iris:v1", "list"):
+        command = f"{sys.executable} -m kitline {words} >&- 2>&-"
+
+        assert subprocess.run(command, shell=True, check=False).returncode == 0
+
+
+def test_a_bug_is_shown_with_its_traceback_and_as_json(
+    run: CommandLine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_arguments: object, **_options: object) -> None:
+        raise ZeroDivisionError("a \x1b[2Jbug")
+
+    monkeypatch.setattr("kitline.operations.list_.list_", fail)
+
+    plain, as_json = run("list"), run("list", "--json")
+
+    for result in (plain, as_json):
+        assert result.code == 1
+        *above, last = result.stderr.splitlines()
+        assert above[0] == "Traceback (most recent call last):"
+        assert above[-1] == "ZeroDivisionError: a \\x1b[2Jbug"
+        assert last == "error: this is a bug in kitline; please report it with the lines above"
+    assert plain.stdout == ""
+    assert as_json.json == {"error": {"kind": "ZeroDivisionError", "message": "a \x1b[2Jbug"}}
 
 
 HOSTILE = "\x1b]0;owned\x07\x1b[2J"

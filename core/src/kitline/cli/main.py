@@ -7,10 +7,10 @@ import os
 import signal
 import sys
 import threading
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from difflib import get_close_matches
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -82,32 +82,59 @@ def cli() -> None:
 def main(arguments: list[str] | None = None) -> None:
     """Run the command line and exit with a code of `errors.py`, 0 when all went well."""
     words = sys.argv[1:] if arguments is None else arguments
-    as_json = "--json" in words
+    try:
+        code = _run(words, as_json="--json" in words)
+        for stream in (sys.stdout, sys.stderr):
+            if stream is not None:  # None: closed by whoever started the program
+                stream.flush()
+    except BrokenPipeError:
+        _drop_output()
+        code = 128 + signal.SIGPIPE
+    sys.exit(code)
+
+
+def _run(words: list[str], *, as_json: bool) -> int:
+    """Run a verb; print what went wrong, and return the exit code.
+
+    Raises:
+        BrokenPipeError: if nobody reads the output any more.
+    """
     try:
         with _ended_like_interrupted():
             code = cli.main(words, prog_name="kitline", standalone_mode=False)
-        sys.stdout.flush()
+        return code if isinstance(code, int) else 0
     except click.exceptions.Exit as stop:
-        code = stop.exit_code
+        return stop.exit_code
     except click.exceptions.NoArgsIsHelpError as problem:
         problem.show()
-        code = problem.exit_code
+        return problem.exit_code
     except click.ClickException as problem:
         report(_usage(problem), as_json=as_json)
-        code = problem.exit_code
+        return problem.exit_code
     except click.Abort:
         report(Cancelled("stopped; nothing was left under a final name"), as_json=as_json)
-        code = 130
+        return 130
     except KitlineError as problem:
         report(problem, as_json=as_json)
-        code = problem.exit_code
+        return problem.exit_code
+    except SystemExit:
+        raise BrokenPipeError from None  # for nothing else click exits by itself
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        code = 141
+        raise
     except OSError as problem:
         report(_explain(problem), as_json=as_json)
-        code = 1
-    sys.exit(code if isinstance(code, int) else 0)
+        return 1
+    except Exception as problem:
+        report_bug(problem, as_json=as_json)
+        return 1
+
+
+def _drop_output() -> None:
+    """Send what is still buffered nowhere, so that the interpreter's end does not stumble on it."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(OSError, ValueError, AttributeError):  # no file of the system
+            os.dup2(nowhere, stream.fileno())
 
 
 @contextmanager
@@ -125,16 +152,35 @@ def _ended_like_interrupted() -> Iterator[None]:
 
 def report(problem: KitlineError, *, as_json: bool) -> None:
     """Print an error for people, and as JSON where JSON was asked for."""
-    label = click.style("error", fg="red", bold=True)
-    click.echo(f"{label}: {printable_lines(str(problem))}", err=True)
+    _report_line(str(problem))
     if as_json:
-        kind = type(problem).__name__
-        answer: dict[str, Any] = {"error": {"kind": kind, "message": str(problem)}}
-        click.echo(json.dumps(answer))
+        _report_json(problem)
     if os.environ.get("KITLINE_DEBUG"):
-        import traceback
+        _report_traceback(problem)
 
-        traceback.print_exception(problem)
+
+def report_bug(problem: Exception, *, as_json: bool) -> None:
+    """Print an error that nobody foresaw, with all that helps to find its cause."""
+    _report_traceback(problem)
+    _report_line("this is a bug in kitline; please report it with the lines above")
+    if as_json:
+        _report_json(problem)
+
+
+def _report_line(text: str) -> None:
+    label = click.style("error", fg="red", bold=True)
+    click.echo(f"{label}: {printable_lines(text)}", err=True)
+
+
+def _report_json(problem: Exception) -> None:
+    error = {"kind": type(problem).__name__, "message": str(problem)}
+    click.echo(json.dumps({"error": error}))
+
+
+def _report_traceback(problem: Exception) -> None:
+    import traceback
+
+    click.echo(printable_lines("".join(traceback.format_exception(problem)).rstrip()), err=True)
 
 
 def _usage(problem: click.ClickException) -> UsageError:

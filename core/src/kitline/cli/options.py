@@ -108,7 +108,7 @@ def progress_shown(*, quiet: bool) -> Iterator[Progress]:
     """Show progress bars where stderr is a terminal, and nowhere else."""
     from kitline.store.progress import SILENT
 
-    if quiet or not sys.stderr.isatty():
+    if quiet or sys.stderr is None or not sys.stderr.isatty():
         yield SILENT
         return
     from kitline.cli.progress import Bars
@@ -184,7 +184,7 @@ def console(*, err: bool = False) -> Console:
     from rich.console import Console
 
     stream = sys.stderr if err else sys.stdout
-    width = None if stream.isatty() else 1000
+    width = None if stream is not None and stream.isatty() else 1000
     return Console(stderr=err, highlight=False, soft_wrap=True, width=width)
 
 
