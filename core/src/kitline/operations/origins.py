@@ -6,10 +6,11 @@ They lie beside the store and never in a kit: the same content has the same dige
 from __future__ import annotations
 
 import json
-import os
 from typing import TYPE_CHECKING
 
 from kitline.plugin.records import Origin
+from kitline.store.durable import make_folders, write_durably
+from kitline.store.file_lock import locked_folder
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -21,13 +22,10 @@ if TYPE_CHECKING:
 def remember_origin(settings: Settings, digest: Digest, origin: Origin) -> None:
     """Note where a kit came from."""
     path = _path(settings, digest)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    text = json.dumps(
-        {"importer": origin.importer, "source": origin.source, "server": origin.server}
-    )
-    temporary = path.with_name(f"{path.name}.{os.getpid()}")
-    temporary.write_text(text)
-    temporary.replace(path)
+    make_folders(path.parent)
+    fields = {"importer": origin.importer, "source": origin.source, "server": origin.server}
+    with locked_folder(path.parent):  # one name for all: what a killed process left is replaced
+        write_durably(path, json.dumps(fields).encode(), temporary=path.with_name("origin.new"))
 
 
 def find_origin(settings: Settings, digest: Digest) -> Origin | None:
