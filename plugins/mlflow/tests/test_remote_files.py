@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+import subprocess
+import sys
+import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -88,6 +92,37 @@ def test_a_file_that_arrives_shorter_than_listed_is_refused(folder: Path) -> Non
     remote.cut = 1
     with pytest.raises(SourceError, match=r"bytes and sent"):
         digest_of(fetch_files(remote, list_files(remote)))
+
+
+KILLED_WHILE_READING = """
+import os, signal
+from kitline_mlflow.downloads import Downloads
+downloads = Downloads(None)
+(downloads._folder / "weights").write_bytes(b"w")
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def test_what_a_killed_import_downloaded_goes_with_the_next(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
+    monkeypatch.setenv("TMPDIR", str(temporary))
+    monkeypatch.setattr(tempfile, "tempdir", None)  # asks the environment again
+    subprocess.run([sys.executable, "-c", KILLED_WHILE_READING], check=False)
+    (left,) = temporary.iterdir()
+    remote = Remote(folder)
+    used = fetch_files(remote, list_files(remote))
+    (held,) = set(temporary.iterdir()) - {left}  # the other may just be about to be locked
+    for each in (left, held):
+        os.utime(each, (0, 0))
+
+    digest_of(fetch_files(remote, list_files(remote)))
+
+    assert list(temporary.iterdir()) == [held]
+    del used
+    assert list(temporary.iterdir()) == []
 
 
 @pytest.mark.parametrize("path", ["/etc/passwd", "../x", "a/../../x", "a//b", "a\\..\\b"])

@@ -6,12 +6,8 @@ when their turn comes. Both give the same entries: names and sizes, modes 0644 a
 
 from __future__ import annotations
 
-import io
 import os
-import shutil
 import stat
-import tempfile
-import weakref
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,10 +15,12 @@ from typing import TYPE_CHECKING
 from kitline.errors import SourceError
 from kitline.plugin import Entry
 
+from kitline_mlflow.downloads import Downloads, open_local
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from kitline.plugin import ByteStream, Fingerprint
+    from kitline.plugin import Fingerprint
     from mlflow.store.artifact.artifact_repo import ArtifactRepository
 
 FOLDER = "model"
@@ -52,7 +50,7 @@ def fetch_files(
     artifacts: ArtifactRepository, listing: Iterable[tuple[str, int | None]]
 ) -> tuple[Entry, ...]:
     """Return the files of a remote artifact folder; each is downloaded when it is first opened."""
-    downloads = _Downloads(artifacts)
+    downloads = Downloads(artifacts)
     return tuple(
         Entry(
             path=f"{FOLDER}/{_checked(path)}", size=size, open=partial(downloads.open, path, size)
@@ -87,7 +85,7 @@ def _local_file(root: Path, path: Path) -> Entry:
     return Entry(
         path=f"{FOLDER}/{path.relative_to(root).as_posix()}",
         size=status.st_size,
-        open=partial(_open_local, target),
+        open=partial(open_local, target),
         fingerprint=partial(_fingerprint, target),
         mtime_ns=status.st_mtime_ns,
     )
@@ -96,31 +94,3 @@ def _local_file(root: Path, path: Path) -> Entry:
 def _fingerprint(path: Path) -> Fingerprint:
     found = path.lstat()
     return (found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns)
-
-
-def _open_local(path: Path, offset: int) -> ByteStream:
-    stream = io.FileIO(str(path), "rb", opener=_without_links)
-    stream.seek(offset)
-    return stream
-
-
-def _without_links(path: str, flags: int) -> int:
-    return os.open(path, flags | os.O_NOFOLLOW)
-
-
-class _Downloads:
-    """Files of a server, each fetched once; they go away with the last entry that needs them."""
-
-    def __init__(self, artifacts: ArtifactRepository) -> None:
-        self._artifacts = artifacts
-        self._folder = Path(tempfile.mkdtemp(prefix="kitline-mlflow-"))
-        weakref.finalize(self, shutil.rmtree, self._folder, ignore_errors=True)
-
-    def open(self, path: str, size: int | None, offset: int) -> ByteStream:
-        local = self._folder / path
-        if not local.is_file():
-            self._artifacts.download_artifacts(path, str(self._folder))  # type: ignore[no-untyped-call] # MLflow
-            if size is not None and (found := local.stat().st_size) != size:
-                local.unlink()
-                raise SourceError(f"the server lists {path!r} with {size} bytes and sent {found}")
-        return _open_local(local, offset)

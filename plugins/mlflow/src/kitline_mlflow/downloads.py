@@ -1,0 +1,97 @@
+"""Downloads: the files of a server, each fetched once, into a folder that does not outlive its use.
+
+The folder is locked by its process. A kill leaves it behind; the next import removes it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import io
+import os
+import re
+import shutil
+import tempfile
+import time
+import weakref
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from kitline.errors import SourceError
+
+if TYPE_CHECKING:
+    from kitline.plugin import ByteStream
+    from mlflow.store.artifact.artifact_repo import ArtifactRepository
+
+PREFIX = "kitline-mlflow-"
+_NAME = re.compile(rf"{PREFIX}[a-z0-9_]{{8}}\Z")
+_FLAGS = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+_MINUTE = 60.0
+
+
+class Downloads:
+    """Files of a server, each fetched once; they go away with the last entry that needs them."""
+
+    def __init__(self, artifacts: ArtifactRepository) -> None:
+        remove_dead_folders()
+        self._artifacts = artifacts
+        self._folder = Path(tempfile.mkdtemp(prefix=PREFIX))
+        fd = os.open(self._folder, _FLAGS)
+        _lock(fd)
+        weakref.finalize(self, _remove, self._folder, fd)
+
+    def open(self, path: str, size: int | None, offset: int) -> ByteStream:
+        """Open a file at `offset`, downloaded first if it is not here yet."""
+        local = self._folder / path
+        if not local.is_file():
+            self._artifacts.download_artifacts(path, str(self._folder))  # type: ignore[no-untyped-call] # MLflow
+            if size is not None and (found := local.stat().st_size) != size:
+                local.unlink()
+                raise SourceError(f"the server lists {path!r} with {size} bytes and sent {found}")
+        return open_local(local, offset)
+
+
+def open_local(path: Path, offset: int) -> ByteStream:
+    """Open a file of this disk at `offset`; a link is refused."""
+    stream = io.FileIO(str(path), "rb", opener=_without_links)
+    stream.seek(offset)
+    return stream
+
+
+def remove_dead_folders() -> None:
+    """Remove the folders of downloads that killed processes of this user left."""
+    with contextlib.suppress(OSError), os.scandir(tempfile.gettempdir()) as entries:
+        for entry in entries:
+            if _NAME.match(entry.name):
+                _remove_if_dead(Path(entry.path))
+
+
+def _remove_if_dead(folder: Path) -> None:
+    young = time.time() - _MINUTE  # may just be between being made and being locked
+    with contextlib.suppress(OSError):
+        fd = os.open(folder, _FLAGS)
+        try:
+            status = os.fstat(fd)
+            is_old_and_ours = status.st_uid == os.geteuid() and status.st_mtime < young
+            if is_old_and_ours and _lock(fd):
+                shutil.rmtree(folder, ignore_errors=True)
+        finally:
+            os.close(fd)
+
+
+def _lock(fd: int) -> bool:
+    """Lock a folder until it is closed; False if it is in use, or cannot be locked at all."""
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    return True
+
+
+def _remove(folder: Path, fd: int) -> None:
+    shutil.rmtree(folder, ignore_errors=True)
+    os.close(fd)
+
+
+def _without_links(path: str, flags: int) -> int:
+    return os.open(path, flags | os.O_NOFOLLOW)
