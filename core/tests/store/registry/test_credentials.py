@@ -427,6 +427,16 @@ def test_logins_at_the_same_time_lose_nothing(machine: Machine) -> None:
     assert [machine.find(name) for name in registries] == ["ci:s"] * 16
 
 
+def test_what_a_killed_login_left_goes_with_the_next(machine: Machine) -> None:
+    store_credential("reg.example", "ci", "s", environ=machine.environ)
+    folder = machine.home / ".docker"
+    (folder / ".config.json-left").write_text("{}")
+
+    store_credential("other.example", "ci", "s", environ=machine.environ)
+
+    assert os.listdir(folder) == ["config.json"]
+
+
 def test_login_with_a_helper_that_is_missing_fails_and_writes_nothing(machine: Machine) -> None:
     file = machine.write(".docker/config.json", {"credsStore": "absent"})
 

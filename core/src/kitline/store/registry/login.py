@@ -23,6 +23,8 @@ from kitline.store.registry.docker_config import DockerConfig, is_key_of, key_of
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+_TEMPORARY = ".config.json-"
+
 
 def store_credential(
     registry: str, username: str, password: str, *, environ: Mapping[str, str] | None = None
@@ -127,7 +129,10 @@ def _locked(folder: Path) -> Iterator[None]:
 
 def _replace(path: Path, content: Mapping[str, object]) -> None:
     """Put the new content in place at once; the file is readable to its owner only (0600)."""
-    descriptor, name = tempfile.mkstemp(prefix=".config.json-", dir=path.parent)
+    for left in path.parent.glob(f"{_TEMPORARY}*"):
+        with contextlib.suppress(OSError):
+            left.unlink()  # nobody else writes now: a killed process left it, with its secrets
+    descriptor, name = tempfile.mkstemp(prefix=_TEMPORARY, dir=path.parent)
     try:
         with open(descriptor, "w", encoding="utf-8") as file:
             json.dump(content, file, indent="\t", ensure_ascii=False)
