@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from kitline.oci import media_types
@@ -13,7 +13,8 @@ from kitline.oci.reference import Reference
 from kitline.store.registry import RegistryOptions, RetryPolicy, open_registry
 from kitline.store.registry.referrers import fallback_tag, referrer_tag
 from kitline.store.source import BytesSource
-from kitline.testing import Fault, LocalRegistry, Rules
+from kitline.testing import BearerAuth, Fault, LocalRegistry, Rules
+from kitline.testing.faults import TRAVERSAL
 from kitline.testing.rules import DISTRIBUTION, DOCKER_REGISTRY, OLAREG
 
 if TYPE_CHECKING:
@@ -191,6 +192,115 @@ def test_immutable_tags_do_not_stop_a_second_signature(caplog: pytest.LogCapture
             store.push_manifest(about(subject, number))
         assert len(listed(store, subject)) == 2
     assert "not in the list that other tools read" in caplog.text
+
+
+def lose_from_fallback(registry: LocalRegistry, subject: Manifest, kept: Manifest) -> None:
+    """Let another writer replace the fallback index by one that names `kept` only."""
+    index = ImageIndex.build(manifests=[kept.descriptor], annotations={"theirs": "yes"})
+    registry.content.put_manifest(
+        "team/model",
+        index.raw,
+        media_type=media_types.IMAGE_INDEX,
+        tag=fallback_tag(subject.digest),
+    )
+    registry.forget()
+
+
+def fallback_of(registry: LocalRegistry, subject: Manifest) -> dict[str, Any]:
+    repository = registry.content.create("team/model")
+    return repository.manifests[repository.tags[fallback_tag(subject.digest)]].fields
+
+
+def test_a_reader_puts_back_what_the_fallback_index_lost() -> None:
+    with LocalRegistry(DISTRIBUTION) as registry, connect(registry.host) as store:
+        subject = subject_in(store)
+        kept, lost, edge = about(subject, 1), about(subject, 2), about(subject, 3, OTHER)
+        for each in (kept, lost, edge):
+            store.push_manifest(each)
+        lose_from_fallback(registry, subject, kept)
+
+        first = listed(store, subject)
+        second = listed(store, subject)
+
+        assert first == second == sorted(each.digest for each in (kept, lost, edge))
+        found = fallback_of(registry, subject)
+        digests = [each["digest"] for each in found["manifests"]]
+        assert digests == [str(kept.digest), str(lost.digest)]
+        assert found["annotations"] == {"theirs": "yes"}
+        assert registry.count("PUT") == 1
+
+
+def test_a_reader_writes_nothing_where_the_registry_lists_referrers_itself() -> None:
+    with LocalRegistry(OLAREG) as registry, connect(registry.host) as store:
+        subject = subject_in(store)
+        store.push_manifest(about(subject))
+        registry.forget()
+
+        assert listed(store, subject) == [about(subject).digest]
+        assert registry.count("PUT") == 0
+
+
+@pytest.mark.parametrize("status", [401, 403, 405, 409, 503])
+def test_a_reader_that_may_not_write_tries_once_and_says_nothing(
+    status: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    with LocalRegistry(DISTRIBUTION) as registry, connect(registry.host) as store:
+        subject = subject_in(store)
+        kept, lost = about(subject, 1), about(subject, 2)
+        store.push_manifest(kept)
+        store.push_manifest(lost)
+        lose_from_fallback(registry, subject, kept)
+        registry.inject(Fault.answer(status, methods=["PUT"], times=None))
+
+        for _ in range(3):
+            assert listed(store, subject) == sorted([kept.digest, lost.digest])
+
+        assert registry.count("PUT") == 1
+        assert len(fallback_of(registry, subject)["manifests"]) == 1
+    assert caplog.text == ""
+
+
+def test_a_reader_without_credentials_goes_on_reading_after_its_one_attempt() -> None:
+    auth = BearerAuth(anonymous_pull=True)
+    with LocalRegistry(DISTRIBUTION) as open_to_all, connect(open_to_all.host) as writer:
+        subject = subject_in(writer)
+        kept, lost = about(subject, 1), about(subject, 2)
+        writer.push_manifest(kept)
+        writer.push_manifest(lost)
+        lose_from_fallback(open_to_all, subject, kept)
+        with (
+            LocalRegistry(DISTRIBUTION, auth=auth, content=open_to_all.content) as registry,
+            connect(registry.host) as store,
+        ):
+            for _ in range(3):
+                assert listed(store, subject) == sorted([kept.digest, lost.digest])
+            assert registry.count("PUT") <= 2  # the attempt, and once more with a token
+
+
+def test_a_tag_that_is_no_index_is_left_alone() -> None:
+    with LocalRegistry(DISTRIBUTION) as registry, connect(registry.host) as store:
+        subject = subject_in(store)
+        store.push_manifest(about(subject))
+        store.set_tag(fallback_tag(subject.digest), subject)
+        registry.forget()
+
+        assert listed(store, subject) == [about(subject).digest]
+        assert registry.count("PUT") == 0
+
+
+def test_entries_with_digests_that_are_paths_are_left_out_with_a_warning(
+    local_registry: LocalRegistry, caplog: pytest.LogCaptureFixture
+) -> None:
+    with connect(local_registry.host) as store:
+        subject = subject_in(store)
+        store.push_manifest(about(subject))
+        local_registry.inject(Fault.traversal_referrers())
+
+        assert listed(store, subject) == [about(subject).digest]
+    assert [each.name.rpartition(".")[0] for each in caplog.records] == ["kitline.store.registry"]
+    assert caplog.messages == [
+        f"left out of the referrers of {subject.digest}: 1 without a digest, such as {TRAVERSAL!r}"
+    ]
 
 
 @pytest.mark.registry

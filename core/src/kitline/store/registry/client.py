@@ -7,6 +7,7 @@ Everything in oras that moves blobs or manifests is not used (reference, section
 
 from __future__ import annotations
 
+import threading
 from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import quote, urlencode
 
@@ -62,6 +63,8 @@ class RegistryClient(Registry):  # type: ignore[misc]  # oras ships no type info
         """Until the registry shows that it takes a blob only in one PUT."""
         self.largest_body: int | None = None
         """Bytes that a proxy on the way lets through in one request, once it has refused more."""
+        self.healing = threading.Lock()
+        """Held while a reader puts back lost referrers, and for good once it was refused."""
         self._timeout = (options.connect_timeout, options.read_timeout)
         self.session.headers["User-Agent"] = f"kitline/{VERSION}"
         furnish(self.session, connections=options.concurrency, timeout=options.read_timeout)

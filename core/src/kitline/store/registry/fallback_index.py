@@ -11,13 +11,14 @@ from __future__ import annotations
 
 import random
 import time
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from kitline.errors import InvalidDescriptor, RegistryError, VerificationError
+from kitline.errors import InvalidDescriptor, KitlineError, RegistryError, VerificationError
 from kitline.oci import media_types
 from kitline.oci.descriptor import Descriptor
 from kitline.oci.json import encode
-from kitline.oci.manifest import Manifest
+from kitline.oci.manifest import SIZE_LIMIT, Manifest
 from kitline.store.registry.manifests import find_bytes, put_manifest
 from kitline.store.registry.referrer_entries import (
     check_candidate,
@@ -28,8 +29,11 @@ from kitline.store.registry.referrer_entries import (
     tagged_digests,
 )
 from kitline.store.registry.referrer_tags import fallback_tag
+from kitline.store.registry.tags import find_tag
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from kitline.oci.digest import Digest
     from kitline.store.registry.client import RegistryClient
 
@@ -49,14 +53,42 @@ def enter_fallback(client: RegistryClient, subject: Digest, manifest: Manifest) 
         if not missing:
             return
         pause(number)
-        fields = {"schemaVersion": 2, "mediaType": media_types.IMAGE_INDEX, **fields}
-        fields["manifests"] = [*entries, *(each.to_json() for each in missing)]
-        put_manifest(client, Manifest.from_bytes(encode(fields)), tag)
+        put_manifest(client, Manifest.from_bytes(_index_bytes(fields, entries, missing)), tag)
     if manifest.digest not in read_digests(read_entries(read_fallback(client, subject))):
         raise RegistryError(
             f"attach {manifest.digest} to {subject}: other writers keep replacing the list of"
             f" referrers (tag {tag!r}); the referrer itself is stored, so push it once more"
         )
+
+
+def heal_fallback(client: RegistryClient, subject: Digest, lost: Sequence[Descriptor]) -> None:
+    """Put back what the fallback index has lost, if this reader may: one write, tried once.
+
+    What refuses it is no error, and nothing is tried again with this client then. A tag that holds
+    something else than a readable index is left alone.
+    """
+    if not client.healing.acquire(blocking=False):
+        return
+    with suppress(KitlineError):
+        fields = read_fallback(client, subject)
+        entries = read_entries(fields)
+        is_index = isinstance(fields.get("manifests"), list) and all(map(_is_readable, entries))
+        if is_index or find_tag(client, fallback_tag(subject)) is None:
+            known = set(read_digests(entries))
+            missing = [each for each in lost if each.digest not in known]
+            index = _index_bytes(fields, entries, missing)
+            if missing and len(index) <= SIZE_LIMIT:
+                put_manifest(client, Manifest.from_bytes(index), fallback_tag(subject), tries=1)
+        client.healing.release()
+
+
+def _index_bytes(
+    fields: dict[str, Any], entries: list[dict[str, object]], missing: Sequence[Descriptor]
+) -> bytes:
+    """Return the index with more entries; foreign fields survive."""
+    fields = {"schemaVersion": 2, "mediaType": media_types.IMAGE_INDEX, **fields}
+    fields["manifests"] = [*entries, *(each.to_json() for each in missing)]
+    return encode(fields)
 
 
 def _missing(

@@ -79,7 +79,9 @@ def has_manifest(client: RegistryClient, digest: Digest) -> bool:
     return response.status_code == 200 and stated_digest(response) in (None, digest)
 
 
-def put_manifest(client: RegistryClient, manifest: Manifest, name: str) -> requests.Response:
+def put_manifest(
+    client: RegistryClient, manifest: Manifest, name: str, *, tries: int | None = None
+) -> requests.Response:
     """Store a manifest under its digest or a tag; the registry must have understood the same."""
     what = f"push manifest {name} to {client.registry}/{client.repository}"
     response = client.send(
@@ -90,6 +92,7 @@ def put_manifest(client: RegistryClient, manifest: Manifest, name: str) -> reque
         scopes=client.scope("pull", "push"),
         headers={"Content-Type": manifest.media_type},
         body=manifest.raw,
+        tries=tries,
     )
     stated = stated_digest(response)
     if stated not in (None, manifest.digest):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
 
     from kitline.oci.manifest import Manifest
     from kitline.store.registry.client import RegistryClient
+
+_log = logging.getLogger(__name__)
 
 MOST = 10_000
 """Most entries about one subject that are looked at."""
@@ -40,12 +43,25 @@ def read_entries(fields: dict[str, Any]) -> list[dict[str, object]]:
     return [entry for entry in found if isinstance(entry, dict)]
 
 
-def read_digests(entries: list[dict[str, object]]) -> list[Digest]:
-    """Return the well-formed digests that entries name, each once."""
+def read_digests(entries: list[dict[str, object]], *, about: Digest | None = None) -> list[Digest]:
+    """Return the well-formed digests that entries name, each once.
+
+    What is left out is logged if they are said to be about a manifest.
+    """
     found: dict[Digest, None] = {}
+    refused: list[object] = []
     for entry in entries:
-        with suppress(InvalidDigest):
+        try:
             found[Digest(entry.get("digest"))] = None  # type: ignore[arg-type]  # it checks
+        except InvalidDigest:
+            refused.append(entry.get("digest"))
+    if refused and about is not None:
+        _log.warning(
+            "left out of the referrers of %s: %d without a digest, such as %.100r",
+            about,
+            len(refused),
+            refused[0],
+        )
     return list(found)
 
 

@@ -15,7 +15,13 @@ from typing import TYPE_CHECKING
 
 from kitline.errors import RegistryError
 from kitline.oci import media_types
-from kitline.store.registry.fallback_index import ROUNDS, enter_fallback, pause, read_fallback
+from kitline.store.registry.fallback_index import (
+    ROUNDS,
+    enter_fallback,
+    heal_fallback,
+    pause,
+    read_fallback,
+)
 from kitline.store.registry.manifests import put_manifest
 from kitline.store.registry.referrer_entries import (
     MOST,
@@ -77,12 +83,22 @@ def _heal_api(client: RegistryClient, subject: Digest, manifest: Manifest) -> bo
 def list_referrers(
     client: RegistryClient, subject: Digest, *, artifact_type: str | None
 ) -> tuple[Descriptor, ...]:
-    """Return the checked referrers of a manifest, sorted by digest."""
-    entries = read_entries(read_fallback(client, subject)) + (_api_entries(client, subject) or [])
+    """Return the checked referrers of a manifest, sorted by digest.
+
+    Where the fallback index is what other tools read, it gets back what only its tag still names.
+    """
+    fallback = read_entries(read_fallback(client, subject))
+    listed = _api_entries(client, subject)
+    entries = fallback + (listed or [])
     found: dict[Digest, Descriptor] = {}
-    _check_into(found, client, subject, read_digests(entries)[:MOST])
+    _check_into(found, client, subject, read_digests(entries, about=subject)[:MOST])
     # Only what was checked spares the look at its tag: an entry may name what is not there.
     _check_into(found, client, subject, tagged_digests(client, subject, known=found))
+    if listed is None:
+        known = set(read_digests(fallback))
+        trusted = [e for e in found.values() if e.artifact_type in media_types.TRUST_TYPES]
+        if lost := [each for each in trusted if each.digest not in known]:
+            heal_fallback(client, subject, lost)
     return tuple(
         found[digest]
         for digest in sorted(found)
