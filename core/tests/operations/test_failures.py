@@ -61,6 +61,28 @@ def failed(result: Outcome, code: int, *parts: str) -> None:
         assert part in result.error
 
 
+# content that is damaged here
+
+
+@pytest.mark.parametrize("at", [0, 512, -1], ids=["header", "file", "end"])
+@pytest.mark.parametrize("place", ["iris:v1", "oci:layout:v1"])
+def test_a_damaged_layer_of_this_disk_is_named_with_its_file(
+    run: CommandLine, folder: Path, tmp_path: Path, isolated_home: Path, place: str, at: int
+) -> None:
+    run("pack", folder, "-t", place)
+    layer = run("inspect", place, "--json").json["layers"][0]["digest"].removeprefix("sha256:")
+    (blob,) = [*tmp_path.rglob(layer), *isolated_home.rglob(layer)]
+    damaged = bytearray(blob.read_bytes())
+    damaged[at] ^= 1
+    blob.write_bytes(damaged)
+
+    result = run("unpack", place, "-d", "out")
+
+    advice = "(damaged: remove that file and get it again)"
+    failed(result, 3, "layer 'model' in ", f"/blobs/sha256/{layer}' {advice}")
+    assert not (tmp_path / "out").exists()
+
+
 # registries that fail
 
 

@@ -8,13 +8,20 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from kitline.errors import DigestMismatch, InvalidConfig, InvalidDigest
+from kitline.errors import (
+    DigestMismatch,
+    InvalidConfig,
+    InvalidDigest,
+    MalformedContent,
+    VerificationError,
+)
 from kitline.kit.extract import extract_raw, extract_tar
 from kitline.kit.layer_kind import layer_kind
 from kitline.kit.limits import DEFAULT_LIMITS
 from kitline.kit.staging import Staging
 from kitline.oci.digest import Digest
 from kitline.store.progress import SILENT
+from kitline.store.verify import Located, verify_blob
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -112,27 +119,32 @@ def _extract(
     task = progress.begin(part.clean_path, layer.size)
     expected = claimed if pick.trusts_diff_ids else None
     stream = pick.store.fetch(layer)
-    if kind.format == "raw":
-        found = extract_raw(
-            stream,
-            place,
-            layer,
-            path=_raw_path(part, layer),
-            compression=kind.compression,
-            diff_id=expected,
-            what=what,
-            task=task,
-        )
-    else:
-        found = extract_tar(
-            stream,
-            place,
-            layer,
-            compression=kind.compression,
-            diff_id=expected,
-            what=what,
-            task=task,
-        )
+    try:
+        if kind.format == "raw":
+            found = extract_raw(
+                stream,
+                place,
+                layer,
+                path=_raw_path(part, layer),
+                compression=kind.compression,
+                diff_id=expected,
+                what=what,
+                task=task,
+            )
+        else:
+            found = extract_tar(
+                stream,
+                place,
+                layer,
+                compression=kind.compression,
+                diff_id=expected,
+                what=what,
+                task=task,
+            )
+    except (VerificationError, MalformedContent):
+        if isinstance(stream, Located):
+            verify_blob(pick.store, layer, what)  # a damaged file is to blame, so name that
+        raise
     if claimed is not None and found.diff_id != claimed:
         problem = DigestMismatch(
             f"{what}, uncompressed", expected=str(claimed), actual=str(found.diff_id)

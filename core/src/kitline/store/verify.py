@@ -90,6 +90,19 @@ class VerifyingStream:
         self.close()
 
 
+def verify_blob(store: Fetcher, descriptor: Descriptor, what: str = "") -> None:
+    """Read a blob whole and keep nothing of it.
+
+    Raises:
+        DigestMismatch, SizeMismatch: if it is not what its descriptor promises; the message says
+            where it lies if the store can tell.
+    """
+    buffer = memoryview(bytearray(1 << 20))
+    with VerifyingStream(store.fetch(descriptor), descriptor, what) as stream:
+        while stream.readinto(buffer):
+            pass
+
+
 def read_verified(
     store: Fetcher, descriptor: Descriptor, limit: int = 4 << 20, *, what: str = ""
 ) -> bytes:
