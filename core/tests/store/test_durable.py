@@ -19,6 +19,7 @@ from kitline.store.durable import (
     replace_durably,
     sync_filesystem,
     write_durably,
+    write_whole,
 )
 
 if TYPE_CHECKING:
@@ -83,6 +84,17 @@ def test_a_disk_that_refuses_the_alignment_gets_buffered_writes(
     write(tmp_path / "file", [RING[:4096], RING[4096:8192]], direct=True)
     assert (tmp_path / "file").read_bytes() == RING[:8192]
     assert refused == [0]
+
+
+@pytest.mark.parametrize("start", [0, 512, 1, 3])
+@pytest.mark.parametrize("size", [0, 1, 511, 512, 513, 4095, 4096, 4097, 50_000])
+def test_a_small_file_is_written_whole_wherever_its_memory_begins(
+    tmp_path: Path, size: int, start: int
+) -> None:
+    fd = os.open(tmp_path / "file", os.O_WRONLY | os.O_CREAT)
+    write_whole(fd, RING[start : start + size])
+    os.close(fd)
+    assert (tmp_path / "file").read_bytes() == RING[start : start + size]
 
 
 def test_small_and_unknown_sizes_go_through_the_page_cache(tmp_path: Path) -> None:

@@ -69,7 +69,8 @@ def extract_tar(
     """
     what = what or f"layer {descriptor.digest}"
     size = None if compression else descriptor.size
-    writer = TarWriter(staging, what, size)
+    # no threads for a small layer, and its buffer is not aligned
+    writer = TarWriter(staging, what, size, aligned=not _is_small(descriptor, compression))
     return _extract(stream, writer, staging, descriptor, compression, diff_id, what, task)
 
 
@@ -146,7 +147,7 @@ def _extract(
     ceiling = None if compression else descriptor.size
     try:
         with plain:
-            if descriptor.size <= _SMALL and not compression:
+            if _is_small(descriptor, compression):
                 _pump_small(plain, hasher, writer, ceiling, what)
             else:
                 _pump(plain, hasher, writer, ceiling, what)
@@ -161,6 +162,10 @@ def _extract(
     if diff_id is not None and found != diff_id:
         raise DigestMismatch(f"{what}, uncompressed", expected=str(diff_id), actual=str(found))
     return ExtractedLayer(diff_id=found, size=hasher.size)
+
+
+def _is_small(descriptor: Descriptor, compression: str) -> bool:
+    return descriptor.size <= _SMALL and not compression
 
 
 def _pump(

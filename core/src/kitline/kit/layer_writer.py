@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol
 
+from kitline.kit.file_pool import POOLED_FROM, FilePool
 from kitline.kit.tar_reader import TarReader
 
 if TYPE_CHECKING:
@@ -39,15 +40,25 @@ class LayerWriter(Protocol):
 
 
 class TarWriter:
-    """Makes the files and folders of a tar; the TarReader's sink."""
+    """Makes the files and folders of a tar; the TarReader's sink.
 
-    def __init__(self, place: Place, what: str, size: int | None) -> None:
+    With `aligned` the views come from a ring of page-aligned buffers. Files that lie whole in one
+    of them are then created in order and written side by side.
+    """
+
+    def __init__(self, place: Place, what: str, size: int | None, *, aligned: bool = False) -> None:
         self._place = place
         self._file: FileInStaging | None = None
+        self._size = 0
+        self._pool = FilePool() if aligned else None
         self._reader = TarReader(self, what, place.limits, size)
 
     def feed(self, view: memoryview) -> None:
-        self._reader.feed(view)
+        try:
+            self._reader.feed(view)
+        finally:
+            if self._pool is not None:
+                self._pool.wait()
 
     def finish(self) -> None:
         self._reader.finish()
@@ -57,18 +68,27 @@ class TarWriter:
 
     def begin_file(self, path: str, mode: int, size: int) -> None:
         self._file = self._place.create_file(path, mode, size)
+        self._size = size
 
     def write(self, view: memoryview) -> None:
         assert self._file is not None
-        self._file.write(view)
+        if self._pool is not None and len(view) == self._size >= POOLED_FROM:
+            self._pool.write(self._file, view)
+            self._file = None
+        else:
+            self._file.write(view)
 
     def end_file(self) -> None:
-        self.close()
-
-    def close(self) -> None:
         if self._file is not None:
             self._file.close()
             self._file = None
+
+    def close(self) -> None:
+        try:
+            self.end_file()
+        finally:
+            if self._pool is not None:
+                self._pool.close()
 
 
 class RawWriter:

@@ -18,7 +18,13 @@ from kitline.kit.limits import DEFAULT_LIMITS
 from kitline.kit.new_folders import NewFolders, cannot_write
 from kitline.kit.placing import Placing, open_below
 from kitline.kit.staging_folder import make_staging_folder, remove_tree
-from kitline.store.durable import FileWriter, fsync_folder, make_folders, sync_filesystem
+from kitline.store.durable import (
+    FileWriter,
+    fsync_folder,
+    make_folders,
+    sync_filesystem,
+    write_whole,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -238,6 +244,20 @@ class FileInStaging:
                 return
             while view:
                 view = view[os.write(self._fd, view) :]
+        except OSError as cause:
+            raise cannot_write(self._path, cause) from cause
+
+    def write_whole(self, view: memoryview) -> None:
+        """Write all that the file is to hold, past the page cache as far as `view` is aligned.
+
+        Raises:
+            TargetError: if the disk is full or broken.
+        """
+        if self._writer is not None:
+            self.write(view)
+            return
+        try:
+            write_whole(self._fd, view)
         except OSError as cause:
             raise cannot_write(self._path, cause) from cause
 
