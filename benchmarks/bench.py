@@ -15,15 +15,18 @@ from typing import TYPE_CHECKING
 from harness.programs import need_program
 from harness.registries import Registry, serve
 from kitline.testing.environment import clean_environment
-from machine import sync
+from machine import sync, touch_memory
 from measure import Measured, measure
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from data import Large
 
 HERE = Path(__file__).parent
+KITLINE = Path(sys.executable).with_name("kitline")
+SMALL_ROOM = 512 << 20
+"""Bytes of memory that a registry needs at most for the small files."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,9 +41,24 @@ class Bench:
     resident: dict[str, int] = field(default_factory=lambda: defaultdict(int))
     written: dict[str, int] = field(default_factory=lambda: defaultdict(int))
 
-    def large_round(self, large: Large, *, with_oras: bool) -> None:
-        """One big file: curl, kitline, kit and oras-py, up and down."""
-        with self.registry() as registry:
+    def round(self, turn: int, large: Large, small: Path, *, with_oras: bool) -> None:
+        """Time everything once; every other round in reverse, so that none always goes first."""
+        entrants: list[Callable[[], None]] = [
+            lambda: self.curl(large),
+            lambda: self.kitline("large", large.folder, large.size),
+            lambda: self.kit("large", large.folder, large.size),
+            lambda: self.kitline("small", small, SMALL_ROOM),
+            lambda: self.kit("small", small, SMALL_ROOM),
+        ]
+        if with_oras:
+            entrants.insert(1, lambda: self.oras(large))
+        for entrant in entrants if turn % 2 == 0 else reversed(entrants):
+            entrant()
+        self.timed("start-up", KITLINE, "--version")
+
+    def curl(self, large: Large) -> None:
+        """PUT a file whose digest is known, and GET it: the wire and the registry alone."""
+        with self.registry(large.size) as registry:
             location = start_upload(registry.host, "bench/curl", large.digest)
             self.timed(
                 "large curl put", "curl", "-sS", "--fail", "-X", "PUT", "-T", large.file,
@@ -48,31 +66,39 @@ class Bench:
             )  # fmt: skip
             blob = f"http://{registry.host}/v2/bench/curl/blobs/{large.digest}"
             self.timed("large curl get", "curl", "-sS", "--fail", "-o", "/dev/null", blob)
-        if with_oras:
-            with self.registry() as registry, self.target() as target:
-                script: list[str | Path] = [sys.executable, HERE / "oras_transfer.py"]
-                reference = registry.reference("bench/oras:v1")
-                self.timed("large oras-py push", *script, "push", reference, large.file)
-                self.timed("large oras-py pull", *script, "pull", reference, target)
-        self.kit_round("large", large.folder)
 
-    def kit_round(self, name: str, folder: Path) -> None:
-        """Pack, push and unpack a folder with kitline and with kit."""
-        kitline = Path(sys.executable).with_name("kitline")
-        with self.registry() as registry:
+    def oras(self, large: Large) -> None:
+        """Push and pull the file with oras-py."""
+        with self.registry(large.size) as registry, self.target() as target:
+            script: list[str | Path] = [sys.executable, HERE / "oras_transfer.py"]
+            reference = registry.reference("bench/oras:v1")
+            self.timed("large oras-py push", *script, "push", reference, large.file)
+            self.timed("large oras-py pull", *script, "pull", reference, target)
+
+    def kitline(self, name: str, folder: Path, size: int) -> None:
+        """Pack a folder into a registry, twice, and unpack it."""
+        with self.registry(size) as registry:
             reference = registry.reference("bench/kitline:v1")
-            self.timed(f"{name} kitline pack to registry", kitline, "pack", folder, "-t", reference)
+            self.timed(f"{name} kitline pack to registry", KITLINE, "pack", folder, "-t", reference)
             self.timed(
-                f"{name} kitline pack to registry again", kitline, "pack", folder, "-t", reference
+                f"{name} kitline pack to registry again", KITLINE, "pack", folder, "-t", reference
             )
             with self.target() as target:
                 self.timed(
                     f"{name} kitline unpack from registry",
-                    kitline, "unpack", reference, "-d", target / "out",
+                    KITLINE, "unpack", reference, "-d", target / "out",
                 )  # fmt: skip
                 self.synced(f"{name} kitline unpack from registry", target)
+            with self.target() as target:
+                self.timed(
+                    f"{name} kitline unpack from registry, not synced",
+                    KITLINE, "unpack", "--no-sync", reference, "-d", target / "out",
+                )  # fmt: skip
+
+    def kit(self, name: str, folder: Path, size: int) -> None:
+        """Pack a folder, push it, and unpack it from the registry and from its own store."""
         kit, quiet = need_program("kit"), ("--progress", "none")
-        with self.registry() as registry:
+        with self.registry(size) as registry:
             reference = registry.reference("bench/kit:v1")
             self.timed(f"{name} kit pack", kit, "pack", folder, "-t", reference, *quiet)
             self.timed(f"{name} kit push", kit, "push", reference, "--plain-http", *quiet)
@@ -110,8 +136,13 @@ class Bench:
         self.seconds[f"{name} + sync"].append(self.seconds[name][-1] + sync(folder))
 
     @contextlib.contextmanager
-    def registry(self) -> Iterator[Registry]:
-        """A fresh distribution 3 with its storage in memory: none finds what another left."""
+    def registry(self, size: int) -> Iterator[Registry]:
+        """A fresh distribution 3 with its storage in memory: none finds what another left.
+
+        `size` bytes of that memory are touched before: on a virtual host the first one to use a
+        page would pay for all who come after.
+        """
+        touch_memory(self.memory, size)
         with tempfile.TemporaryDirectory(dir=self.memory, prefix="kitline-bench-") as folder:
             with serve("distribution", Path(folder)) as registry:
                 yield registry

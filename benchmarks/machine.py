@@ -40,3 +40,14 @@ def sync(folder: Path) -> float:
     if os.spawnlp(os.P_WAIT, "sync", "sync", "-f", str(folder)):
         raise SystemExit(f"sync -f {folder} failed")
     return time.perf_counter() - began
+
+
+def touch_memory(folder: Path, size: int) -> None:
+    """Write `size` bytes into a folder in memory and remove them again."""
+    path, block = folder / "kitline-bench-touched", bytes(BLOCK)
+    try:
+        with path.open("wb", buffering=0) as out:
+            for _ in range(size // BLOCK + 1):
+                out.write(block)
+    finally:
+        path.unlink(missing_ok=True)

@@ -56,8 +56,8 @@ RATIOS = [
         0.35,
     ),
     (
-        "large: the same, kit not synced",
-        [f"large {UNPACK}"],
+        "large: the same, neither synced",
+        [f"large {UNPACK}, not synced"],
         ["large kit unpack from registry"],
         math.inf,
     ),
@@ -74,8 +74,8 @@ RATIOS = [
         0.9,
     ),
     (
-        "small: the same, kit not synced",
-        [f"small {UNPACK}"],
+        "small: the same, neither synced",
+        [f"small {UNPACK}, not synced"],
         ["small kit unpack from registry"],
         math.inf,
     ),
@@ -126,9 +126,7 @@ def main() -> None:
         for turn in range(asked.rounds + (not asked.no_warm_up)):
             timed = turn or asked.no_warm_up
             print(f"round {turn}" if timed else "warm-up, not counted", file=sys.stderr)
-            bench.large_round(large, with_oras=not asked.no_oras_py)
-            bench.kit_round("small", small)
-            bench.timed("start-up", Path(sys.executable).with_name("kitline"), "--version")
+            bench.round(turn, large, small, with_oras=not asked.no_oras_py)
             if not timed:
                 bench.seconds.clear()
         rates = {
