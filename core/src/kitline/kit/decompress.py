@@ -6,11 +6,9 @@ import zlib
 from typing import IO, TYPE_CHECKING, Any, Final, Protocol, cast
 
 from kitline.errors import UnsafeLayer
+from kitline.store.closing import Closing
 
 if TYPE_CHECKING:
-    from types import TracebackType
-    from typing import Self
-
     from kitline.kit.limits import Limits
     from kitline.store.interface import ByteStream
 
@@ -38,7 +36,7 @@ class _Decoder(Protocol):
     def readinto(self, buffer: memoryview, /) -> int: ...
 
 
-class _Bounded:
+class _Bounded(Closing):
     """Stops a bomb: no more than `ceiling` bytes come out."""
 
     def __init__(self, stream: ByteStream, decoder: _Decoder, what: str, ceiling: int) -> None:
@@ -60,18 +58,6 @@ class _Bounded:
 
     def close(self) -> None:
         self._stream.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-        /,
-    ) -> None:
-        self.close()
 
 
 class _Gzip:

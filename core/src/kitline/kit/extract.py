@@ -16,6 +16,7 @@ from kitline.kit.layer_path import check_layer_path
 from kitline.kit.layer_writer import RawWriter, TarWriter
 from kitline.oci import media_types
 from kitline.oci.digest import Digest, Hasher
+from kitline.store.closing import Closing
 from kitline.store.pipeline import Pipeline, fill
 from kitline.store.verify import VerifyingStream
 
@@ -210,7 +211,7 @@ def _drain(stream: ByteStream, what: str) -> None:
         raise UnsafeLayer(f"{what}: other bytes follow the compressed data; nothing was kept")
 
 
-class _Counted:
+class _Counted(Closing):
     """Reports the bytes that pass."""
 
     def __init__(self, stream: ByteStream, task: ProgressTask) -> None:
@@ -224,9 +225,3 @@ class _Counted:
 
     def close(self) -> None:
         self._stream.close()
-
-    def __enter__(self) -> _Counted:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()

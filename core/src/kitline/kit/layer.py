@@ -14,11 +14,10 @@ from kitline.errors import SourceChanged, SourceError
 from kitline.kit.tar_header import END, encode_header, header_size, padding
 from kitline.oci.digest import Hasher
 from kitline.oci.json import encode
+from kitline.store.closing import Closing
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from types import TracebackType
-    from typing import Self
 
     from kitline.kit.tree import Entry, Fingerprint
     from kitline.store.interface import ByteStream
@@ -84,7 +83,7 @@ class TarLayer:
         return _TarStream(self, index, offset - self._starts[index])
 
 
-class _TarStream:
+class _TarStream(Closing):
     """Reads a TarLayer in order: header, content, padding of each entry, then the end."""
 
     def __init__(self, layer: TarLayer, index: int, skip: int) -> None:
@@ -167,18 +166,6 @@ class _TarStream:
         if self._content is not None:
             self._content.close()
             self._content = None
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-        /,
-    ) -> None:
-        self.close()
 
 
 def check_unchanged(entry: Entry, before: Fingerprint | None) -> None:

@@ -9,11 +9,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from kitline.errors import SourceChanged, SourceError
+from kitline.store.closing import Closing
 
 if TYPE_CHECKING:
     from pathlib import Path
-    from types import TracebackType
-    from typing import Self
 
     from kitline.kit.tree import Fingerprint
 
@@ -182,7 +181,7 @@ class ListedFile:
         return stream
 
 
-class FileStream:
+class FileStream(Closing):
     """The bytes of an open file; takes over the descriptor."""
 
     __slots__ = ("_fd",)
@@ -199,18 +198,6 @@ class FileStream:
         if self._fd >= 0:
             os.close(self._fd)
             self._fd = -1
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-        /,
-    ) -> None:
-        self.close()
 
 
 def fingerprint(status: os.stat_result) -> Fingerprint:

@@ -13,11 +13,9 @@ from kitline.errors import SourceChanged, SourceError
 from kitline.kit.layer import check_unchanged
 from kitline.oci.digest import Hasher
 from kitline.oci.json import encode
+from kitline.store.closing import Closing
 
 if TYPE_CHECKING:
-    from types import TracebackType
-    from typing import Self
-
     from kitline.kit.tree import Entry, Fingerprint
     from kitline.store.interface import ByteStream
 
@@ -60,7 +58,7 @@ class RawLayer:
         return _RawStream(self.entry, self._before, offset)
 
 
-class _RawStream:
+class _RawStream(Closing):
     """Reads exactly the planned bytes and then looks whether the file has changed."""
 
     def __init__(self, entry: Entry, before: Fingerprint | None, offset: int) -> None:
@@ -86,18 +84,6 @@ class _RawStream:
 
     def close(self) -> None:
         self._content.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-        /,
-    ) -> None:
-        self.close()
 
 
 def file_metadata(entry: Entry, *, keep_mtime: bool = False) -> str:

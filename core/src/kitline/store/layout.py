@@ -17,6 +17,7 @@ from kitline.errors import (
     TagNotFound,
 )
 from kitline.oci.reference import check_tag
+from kitline.store.closing import Closing
 from kitline.store.interface import StoredBlob
 from kitline.store.layout_blobs import BlobStream, LayoutBlobs
 from kitline.store.layout_folder import LayoutFolder, file_size
@@ -27,8 +28,6 @@ from kitline.store.source import BytesSource
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
-    from types import TracebackType
-    from typing import Self
 
     from kitline.oci.descriptor import Descriptor
     from kitline.oci.digest import Digest
@@ -43,7 +42,7 @@ GRACE = 3600.0
 """Seconds for which a blob that nothing refers to is kept: its manifest may be on the way."""
 
 
-class LayoutStore(LayoutReader):
+class LayoutStore(Closing, LayoutReader):
     """One repository in `folder`; nothing is created before something is written.
 
     `neighbours` is the root below which other layouts lie: a blob that one of them holds is
@@ -236,15 +235,3 @@ class LayoutStore(LayoutReader):
     def close(self) -> None:
         """Tell clean-up that nothing is being taken in any more."""
         self.place.release_lease()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-        /,
-    ) -> None:
-        self.close()

@@ -16,14 +16,13 @@ from kitline.errors import (
 )
 from kitline.oci.digest import Digest, Hasher
 from kitline.oci.reference import Reference, check_tag
+from kitline.store.closing import Closing
 from kitline.store.interface import StoredBlob
 from kitline.store.progress import SILENT
 from kitline.store.source import BytesSource
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from types import TracebackType
-    from typing import Self
 
     from kitline.oci.descriptor import Descriptor
     from kitline.oci.manifest import Manifest
@@ -34,7 +33,7 @@ if TYPE_CHECKING:
 _BLOCK_SIZE = 1 << 20
 
 
-class MemoryStore:
+class MemoryStore(Closing):
     """One repository in memory; it is gone with the process."""
 
     def __init__(self, name: str = "memory") -> None:
@@ -184,18 +183,6 @@ class MemoryStore:
 
     def close(self) -> None:
         """Keep everything; there is nothing to give up."""
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-        /,
-    ) -> None:
-        self.close()
 
 
 def _check(

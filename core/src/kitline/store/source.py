@@ -5,10 +5,9 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from types import TracebackType
-    from typing import Self
+from kitline.store.closing import Closing
 
+if TYPE_CHECKING:
     from kitline.store.interface import ByteStream
 
 
@@ -27,25 +26,7 @@ class BytesSource:
         return _BytesStream(memoryview(self._data)[offset:])
 
 
-class _Stream:
-    """A ByteStream that holds nothing open."""
-
-    def close(self) -> None: ...
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-        /,
-    ) -> None:
-        self.close()
-
-
-class _BytesStream(_Stream):
+class _BytesStream(Closing):
     def __init__(self, data: memoryview) -> None:
         self._left = data
 
@@ -56,7 +37,7 @@ class _BytesStream(_Stream):
         return count
 
 
-class FileStream(_Stream):
+class FileStream(Closing):
     """Reads an open file that someone else closes, from a place of its own."""
 
     def __init__(self, descriptor: int, offset: int = 0) -> None:

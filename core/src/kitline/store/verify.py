@@ -6,12 +6,10 @@ from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from kitline.errors import DigestMismatch, SizeMismatch
 from kitline.oci.digest import Hasher
+from kitline.store.closing import Closing
 from kitline.store.pipeline import read_all
 
 if TYPE_CHECKING:
-    from types import TracebackType
-    from typing import Self
-
     from kitline.oci.descriptor import Descriptor
     from kitline.store.interface import ByteStream, Fetcher
 
@@ -25,7 +23,7 @@ class Located(Protocol):
         """The place, and what to do if it is damaged, for error messages."""
 
 
-class VerifyingStream:
+class VerifyingStream(Closing):
     """Reads a blob from its beginning and vouches for it at the end.
 
     The last bytes are handed out only after size and digest are right and nothing follows them.
@@ -76,18 +74,6 @@ class VerifyingStream:
     def close(self) -> None:
         """Close the stream beneath."""
         self._stream.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-        /,
-    ) -> None:
-        self.close()
 
 
 def verify_blob(store: Fetcher, descriptor: Descriptor, what: str = "") -> None:

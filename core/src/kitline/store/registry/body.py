@@ -11,13 +11,12 @@ from typing import TYPE_CHECKING
 
 from kitline.errors import DigestMismatch, KitlineError, SourceChanged, SourceError
 from kitline.oci.digest import Hasher
+from kitline.store.closing import Closing
 from kitline.store.pipeline import Pipeline, fill
 from kitline.store.registry.session import BLOCK_SIZE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from types import TracebackType
-    from typing import Self
 
     from kitline.oci.digest import Digest
     from kitline.store.interface import BlobSource, ByteStream
@@ -27,7 +26,7 @@ RING_BLOCK = 1 << 20
 RING_BLOCKS = 8
 
 
-class Reading:
+class Reading(Closing):
     """Opens bodies over one source; each byte is hashed and reported once, in order.
 
     Args:
@@ -145,18 +144,6 @@ class Reading:
         """Give up the source and the worker."""
         self._close_body()
         self._pipeline.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-        /,
-    ) -> None:
-        self.close()
 
 
 class SourceBody:

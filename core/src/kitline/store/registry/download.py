@@ -11,13 +11,11 @@ import re
 from typing import TYPE_CHECKING
 
 from kitline.errors import BlobNotFound, RegistryError, SizeMismatch
+from kitline.store.closing import Closing
 from kitline.store.registry import faults
 from kitline.store.registry.retry import Patience
 
 if TYPE_CHECKING:
-    from types import TracebackType
-    from typing import Self
-
     import requests
 
     from kitline.oci.descriptor import Descriptor
@@ -27,7 +25,7 @@ _CONTENT_RANGE = re.compile(r"bytes ([0-9]{1,19})-[0-9]{1,19}/(?:[0-9]{1,19}|\*)
 _SKIP = 256 << 10
 
 
-class BlobStream:
+class BlobStream(Closing):
     """The bytes of a blob from `offset` on; opened at once, so that a missing blob is told."""
 
     def __init__(self, client: RegistryClient, descriptor: Descriptor, offset: int) -> None:
@@ -171,15 +169,3 @@ class BlobStream:
     def close(self) -> None:
         """Give up the connection."""
         self._drop()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-        /,
-    ) -> None:
-        self.close()

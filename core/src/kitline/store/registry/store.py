@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from kitline.errors import AmbiguousReference, ManifestNotFound
 from kitline.oci.reference import Reference
+from kitline.store.closing import Closing
 from kitline.store.progress import SILENT
 from kitline.store.registry import blobs, manifests, referrers, removal, tags, upload
 from kitline.store.registry.client import RegistryClient
@@ -16,8 +17,6 @@ from kitline.store.registry.probe import Probe, run_probe
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from types import TracebackType
-    from typing import Self
 
     from kitline.oci.descriptor import Descriptor
     from kitline.oci.digest import Digest
@@ -27,7 +26,7 @@ if TYPE_CHECKING:
     from kitline.store.progress import Progress
 
 
-class RegistryStore:
+class RegistryStore(Closing):
     """One repository in a registry; safe for many threads, a context manager that closes."""
 
     def __init__(self, reference: Reference, options: RegistryOptions) -> None:
@@ -129,18 +128,6 @@ class RegistryStore:
 
     def close(self) -> None:
         self._client.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-        /,
-    ) -> None:
-        self.close()
 
 
 def open_registry(reference: Reference, options: RegistryOptions | None = None) -> RegistryStore:
