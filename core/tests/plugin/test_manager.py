@@ -181,6 +181,19 @@ def test_an_unknown_tool_gets_a_hint() -> None:
         plugins.exporter("dvc")
 
 
+def test_an_installed_plugin_that_offers_something_else_is_said_to_be_there() -> None:
+    plugins = Plugins()
+    plugins.register(Reading("dvc"), name="dvc", distribution="kitline-dvc", version="1")
+
+    with pytest.raises(PluginError) as refusal:
+        plugins.exporter("dvc")
+
+    assert str(refusal.value) == (
+        "no plugin exports to 'dvc'; kitline-dvc 1 is installed and offers no such thing;"
+        " see 'kitline plugins'"
+    )
+
+
 def test_a_failed_plugin_is_the_hint_for_its_schemes(install: InstallPlugin) -> None:
     install("dvc", "kitline-dvc", "raise RuntimeError('too old')\n")
     with pytest.raises(PluginError, match=r"no plugin reads 'dvc' .*RuntimeError: too old"):

@@ -766,3 +766,13 @@ def test_no_name_leads_out_of_the_root(stores: LocalStores, name: str) -> None:
 def test_listing_an_absent_store_is_empty(stores: LocalStores) -> None:
     assert stores.list() == []
     assert not stores.exists("iris")
+
+
+def test_a_file_is_not_taken_for_an_empty_layout(tmp_path: Path) -> None:
+    (tmp_path / "kit.tar").write_bytes(b"")
+    store = open_layout(LayoutReference.parse(f"oci:{tmp_path}/kit.tar"))
+
+    with pytest.raises(
+        StoreError, match="is a file, and a layout is a folder; write 'oci-"
+    ):
+        store.list_tags()

@@ -197,6 +197,8 @@ class Plugins:
                 return each.problem
             if tool and tool.name == each.name and each.state == "disabled":
                 return f"plugin {each.name!r} is disabled by {DISABLE}"
+            if tool and tool.name == each.name:
+                return f"{each.titled} is installed and offers no such thing; see 'kitline plugins'"
         if tool:
             return f"install {tool.distribution}"
         known = sorted({scheme for importer in self.importers() for scheme in importer.schemes})

@@ -78,8 +78,13 @@ class LayoutFolder:
                 if cached is not None and cached[0] == key:
                     return cached[1]
                 raw = file.read()
-        except (FileNotFoundError, NotADirectoryError):
+        except FileNotFoundError:
             return LayoutIndex()
+        except NotADirectoryError as cause:
+            raise StoreError(
+                f"{str(self.path)!r} is a file, and a layout is a folder;"
+                f" write 'oci-archive:{self.path}' if it is an archive of one"
+            ) from cause
         except OSError as cause:
             raise StoreError(f"cannot read {str(path)!r}: {cause.strerror}") from cause
         self._check_version()
