@@ -772,7 +772,6 @@ def test_a_file_is_not_taken_for_an_empty_layout(tmp_path: Path) -> None:
     (tmp_path / "kit.tar").write_bytes(b"")
     store = open_layout(LayoutReference.parse(f"oci:{tmp_path}/kit.tar"))
 
-    with pytest.raises(
-        StoreError, match="is a file, and a layout is a folder; write 'oci-"
-    ):
+    message = "is a file, and a layout is a folder; write 'oci-archive:"
+    with pytest.raises(StoreError, match=message):
         store.list_tags()
