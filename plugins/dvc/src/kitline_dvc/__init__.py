@@ -1,0 +1,1 @@
+"""DVC dataset revisions as ModelKits, and back."""
