@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from kitline.kit.tree import Entry, Fingerprint, KitTree
     from kitline.oci.digest import Digest
     from kitline.oci.reference import PinnedReference, Reference
+    from kitline.plugin.contents import KitContent, kit_contents, unpack_content
     from kitline.plugin.manager import Plugins
     from kitline.plugin.markers import hookimpl
     from kitline.plugin.receipt import Receipt, ReceiptLayer
@@ -64,6 +65,7 @@ __all__ = [
     "ImportContext",
     "Importer",
     "Kit",
+    "KitContent",
     "KitTree",
     "Kitfile",
     "McpServer",
@@ -87,6 +89,8 @@ __all__ = [
     "WriteBack",
     "bytes_entry",
     "hookimpl",
+    "kit_contents",
+    "unpack_content",
     "without_passwords",
 ]
 
@@ -106,6 +110,7 @@ _HOMES = {
     "ImportContext": "kitline.plugin.records",
     "Importer": "kitline.plugin.records",
     "Kit": "kitline.plugin.records",
+    "KitContent": "kitline.plugin.contents",
     "KitTree": "kitline.kit.tree",
     "Kitfile": "kitline.kit.kitfile",
     "McpServer": "kitline.kit.kitfile",
@@ -129,6 +134,8 @@ _HOMES = {
     "WriteBack": "kitline.plugin.records",
     "bytes_entry": "kitline.plugin.tree",
     "hookimpl": "kitline.plugin.markers",
+    "kit_contents": "kitline.plugin.contents",
+    "unpack_content": "kitline.plugin.contents",
     "without_passwords": "kitline.plugin.redact",
 }
 
