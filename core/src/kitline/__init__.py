@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from kitline.operations.inspect import inspect
     from kitline.operations.list_ import list_
     from kitline.operations.naming import remove, tag
+    from kitline.operations.open_kit import open_kit
     from kitline.operations.pack import pack
     from kitline.operations.settings import Settings
     from kitline.operations.transfer import copy, pull, push
@@ -60,6 +61,7 @@ __all__ = [
     "list_",
     "login",
     "logout",
+    "open_kit",
     "pack",
     "pull",
     "push",
@@ -92,6 +94,7 @@ _HOMES = {
     "list_": "operations.list_",
     "login": "operations.accounts",
     "logout": "operations.accounts",
+    "open_kit": "operations.open_kit",
     "pack": "operations.pack",
     "pull": "operations.transfer",
     "push": "operations.transfer",

@@ -10,7 +10,7 @@ from kitline.kit.decompress import open_decompressed
 from kitline.kit.extract import raw_mode
 from kitline.kit.layer_kind import find_filepath, layer_kind
 from kitline.kit.limits import DEFAULT_LIMITS
-from kitline.kit.tar_reader import TarReader
+from kitline.kit.tar_reader import TarReader, TarSink
 from kitline.oci.digest import Digest, Hasher
 from kitline.store.pipeline import BLOCK_SIZE, fill
 from kitline.store.progress import SILENT
@@ -50,6 +50,21 @@ def scan_layer(
         VerificationError: if the layer is not what the manifest promises.
         UnsafeLayer: if the layer holds what could do harm.
     """
+    sink = _Hashing()
+    read_layer(store, part, layer, sink, limits=limits, progress=progress)
+    return sink.members
+
+
+def read_layer(
+    store: Fetcher,
+    part: KitPart,
+    layer: Descriptor,
+    sink: TarSink,
+    *,
+    limits: Limits = DEFAULT_LIMITS,
+    progress: Progress = SILENT,
+) -> None:
+    """Read a layer to its end, verified, and give its files to `sink`; raises as `scan_layer`."""
     kind = layer_kind(layer.media_type)
     if kind is None:
         raise InvalidConfig(f"{part.field}: {layer.media_type!r} is not the type of a kit's layer")
@@ -60,7 +75,6 @@ def scan_layer(
         stream = open_decompressed(
             stream, kind.compression, what=what, size=layer.size, limits=limits
         )
-    sink = _Hashing()
     feed, finish = _readers(sink, kind.format, part, layer, what, limits)
     buffer = memoryview(bytearray(BLOCK_SIZE))
     with stream:
@@ -69,11 +83,10 @@ def scan_layer(
             task.advance(count)
     finish()
     task.end("read")
-    return sink.members
 
 
 def _readers(
-    sink: _Hashing, form: str, part: KitPart, layer: Descriptor, what: str, limits: Limits
+    sink: TarSink, form: str, part: KitPart, layer: Descriptor, what: str, limits: Limits
 ) -> tuple[Callable[[memoryview], None], Callable[[], None]]:
     """Return what takes the layer's bytes and what ends them."""
     if form == "raw":

@@ -15,16 +15,19 @@ if TYPE_CHECKING:
         Dataset,
         Docs,
         Kitfile,
+        KitPart,
         McpServer,
         Model,
         Package,
         Part,
         Prompt,
     )
+    from kitline.kit.tar_reader import TarSink
     from kitline.kit.tree import Entry, Fingerprint, KitTree
     from kitline.oci.digest import Digest
     from kitline.oci.reference import PinnedReference, Reference
     from kitline.plugin.contents import KitContent, kit_contents, unpack_content
+    from kitline.plugin.kit_content import kit_layers, read_kit, unpack_kit
     from kitline.plugin.manager import Plugins
     from kitline.plugin.markers import hookimpl
     from kitline.plugin.receipt import Receipt, ReceiptLayer
@@ -66,6 +69,7 @@ __all__ = [
     "Importer",
     "Kit",
     "KitContent",
+    "KitPart",
     "KitTree",
     "Kitfile",
     "McpServer",
@@ -86,11 +90,15 @@ __all__ = [
     "Reference",
     "Statement",
     "Store",
+    "TarSink",
     "WriteBack",
     "bytes_entry",
     "hookimpl",
     "kit_contents",
+    "kit_layers",
+    "read_kit",
     "unpack_content",
+    "unpack_kit",
     "without_passwords",
 ]
 
@@ -111,6 +119,7 @@ _HOMES = {
     "Importer": "kitline.plugin.records",
     "Kit": "kitline.plugin.records",
     "KitContent": "kitline.plugin.contents",
+    "KitPart": "kitline.kit.kitfile",
     "KitTree": "kitline.kit.tree",
     "Kitfile": "kitline.kit.kitfile",
     "McpServer": "kitline.kit.kitfile",
@@ -131,11 +140,15 @@ _HOMES = {
     "Reference": "kitline.oci.reference",
     "Statement": "kitline.plugin.records",
     "Store": "kitline.store.interface",
+    "TarSink": "kitline.kit.tar_reader",
     "WriteBack": "kitline.plugin.records",
     "bytes_entry": "kitline.plugin.tree",
     "hookimpl": "kitline.plugin.markers",
     "kit_contents": "kitline.plugin.contents",
+    "kit_layers": "kitline.plugin.kit_content",
+    "read_kit": "kitline.plugin.kit_content",
     "unpack_content": "kitline.plugin.contents",
+    "unpack_kit": "kitline.plugin.kit_content",
     "without_passwords": "kitline.plugin.redact",
 }
 
