@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from kitline.kit.tree import Entry, Fingerprint, KitTree
     from kitline.oci.digest import Digest
     from kitline.oci.reference import PinnedReference, Reference
-    from kitline.plugin.contents import KitContent, kit_contents, unpack_content
     from kitline.plugin.kit_content import kit_layers, read_kit, unpack_kit
     from kitline.plugin.manager import Plugins
     from kitline.plugin.markers import hookimpl
@@ -68,7 +67,6 @@ __all__ = [
     "ImportContext",
     "Importer",
     "Kit",
-    "KitContent",
     "KitPart",
     "KitTree",
     "Kitfile",
@@ -94,10 +92,8 @@ __all__ = [
     "WriteBack",
     "bytes_entry",
     "hookimpl",
-    "kit_contents",
     "kit_layers",
     "read_kit",
-    "unpack_content",
     "unpack_kit",
     "without_passwords",
 ]
@@ -118,7 +114,6 @@ _HOMES = {
     "ImportContext": "kitline.plugin.records",
     "Importer": "kitline.plugin.records",
     "Kit": "kitline.plugin.records",
-    "KitContent": "kitline.plugin.contents",
     "KitPart": "kitline.kit.kitfile",
     "KitTree": "kitline.kit.tree",
     "Kitfile": "kitline.kit.kitfile",
@@ -144,10 +139,8 @@ _HOMES = {
     "WriteBack": "kitline.plugin.records",
     "bytes_entry": "kitline.plugin.tree",
     "hookimpl": "kitline.plugin.markers",
-    "kit_contents": "kitline.plugin.contents",
     "kit_layers": "kitline.plugin.kit_content",
     "read_kit": "kitline.plugin.kit_content",
-    "unpack_content": "kitline.plugin.contents",
     "unpack_kit": "kitline.plugin.kit_content",
     "without_passwords": "kitline.plugin.redact",
 }
