@@ -1,0 +1,141 @@
+"""Pointer model: an MLflow model that holds a digest instead of weights.
+
+Its MLmodel has the signature and the requirements of the model in the kit. Loading it fetches the
+model by digest, verifies it and hands it to the flavor that wrote it.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from kitline.errors import SourceError
+from kitline.plugin import PinnedReference
+
+from kitline_mlflow.files import FOLDER
+from kitline_mlflow.model_file import LIMIT
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+FLAVOR_NAME = "modelkit"
+LOADER = "kitline_mlflow"
+"""What MLflow imports to load a pointer; its `_load_pyfunc` is called."""
+_COPIED = (
+    "mlflow_version",
+    "signature",
+    "metadata",
+    "is_signature_from_type_hint",
+    "type_hint_from_example",
+)
+_COPIED_WRAPPER = ("env", "python_version", "streamable", "predict_stream_fn")
+_ENVIRONMENT = ("requirements.txt", "conda.yaml", "python_env.yaml")
+_REQUIREMENT = "kitline-mlflow"
+
+
+def write_pointer(
+    folder: Path,
+    pinned: PinnedReference,
+    inner: Path | Mapping[str, bytes] | None = None,
+    *,
+    ids: Mapping[str, str] | None = None,
+) -> None:
+    """Write the pointer to a kit into a new `folder`.
+
+    `inner` is the model in the kit: its folder, or its small files (`MLmodel`, `requirements.txt`,
+    `conda.yaml`, `python_env.yaml`) by name. Without it the pointer loads all the same, but has no
+    signature and no requirements. `ids` are keys of MLmodel that belong to the new logged model:
+    `model_id`, `model_uuid`, `run_id`, `artifact_path`, `utc_time_created`.
+
+    Raises:
+        SourceError: if the inner MLmodel is not what MLflow writes.
+    """
+    import yaml
+
+    small = _small_files(inner) if isinstance(inner, Path) else dict(inner or {})
+    described = _described(pinned, small.pop("MLmodel", None)) | dict(ids or {})
+    folder.mkdir(parents=True)
+    (folder / "MLmodel").write_text(yaml.safe_dump(described, allow_unicode=True), "utf-8")
+    for name in _ENVIRONMENT:
+        if name in small:
+            (folder / name).write_bytes(_with_kitline(name, small[name]))
+
+
+def read_pointer(folder: Path) -> PinnedReference | None:
+    """Return where a model folder points, or None if it is no pointer.
+
+    Raises:
+        SourceError: if it is one and names no kit.
+    """
+    flavors = _read_yaml((folder / "MLmodel").read_bytes()).get("flavors")
+    own = flavors.get(FLAVOR_NAME) if isinstance(flavors, dict) else None
+    if own is None:
+        return None
+    reference = own.get("reference") if isinstance(own, dict) else None
+    if not isinstance(reference, str):
+        raise SourceError(f"the pointer model in {str(folder)!r} names no reference")
+    pinned = PinnedReference.parse(reference)
+    if str(pinned.digest) != own.get("digest"):
+        raise SourceError(
+            f"the pointer model in {str(folder)!r} names the digest {own.get('digest')!r}"
+            f" and the reference {reference!r}"
+        )
+    return pinned
+
+
+def _described(pinned: PinnedReference, mlmodel: bytes | None) -> dict[str, Any]:
+    inner = _read_yaml(mlmodel) if mlmodel is not None else {}
+    flavors = inner.get("flavors")
+    wrapper = flavors.get("python_function") if isinstance(flavors, dict) else None
+    wrapper = wrapper if isinstance(wrapper, dict) else {}
+    return {key: inner[key] for key in _COPIED if key in inner} | {
+        "flavors": {
+            FLAVOR_NAME: {
+                "digest": str(pinned.digest),
+                "reference": str(pinned),
+                "path": FOLDER,
+            },
+            # no `data`: MLflow joins it to the folder unchecked
+            "python_function": {key: wrapper[key] for key in _COPIED_WRAPPER if key in wrapper}
+            | {"loader_module": LOADER},
+        }
+    }
+
+
+def _small_files(folder: Path) -> dict[str, bytes]:
+    found = {}
+    for name in ("MLmodel", *_ENVIRONMENT):
+        path = folder / name
+        if path.is_file() and not path.is_symlink():
+            found[name] = path.read_bytes()
+    return found
+
+
+def _read_yaml(text: bytes) -> dict[str, Any]:
+    import yaml
+
+    if len(text) > LIMIT:
+        raise SourceError(f"an MLmodel is larger than {LIMIT} bytes")
+    try:
+        parsed = yaml.safe_load(text)
+    except (yaml.YAMLError, UnicodeDecodeError, RecursionError, ValueError) as cause:
+        raise SourceError(f"an MLmodel is not YAML: {' '.join(str(cause).split())}") from cause
+    if not isinstance(parsed, dict):
+        raise SourceError("an MLmodel is not a mapping")
+    return parsed
+
+
+def _with_kitline(name: str, content: bytes) -> bytes:
+    """Return a file of the environment with what loading a pointer needs besides."""
+    if name == "requirements.txt":
+        return content.rstrip() + f"\n{_REQUIREMENT}\n".encode()
+    if name == "python_env.yaml":
+        return content
+    import yaml
+
+    conda = _read_yaml(content)
+    listed = conda.get("dependencies")
+    for each in listed if isinstance(listed, list) else ():
+        if isinstance(each, dict) and isinstance(each.get("pip"), list):
+            each["pip"].append(_REQUIREMENT)
+    return yaml.safe_dump(conda, sort_keys=False, allow_unicode=True).encode()
