@@ -1,16 +1,39 @@
-"""One template database with one run per session; tests that write take a copy of it."""
+"""What tests of this plugin share: a template database, a real server, a registry.
+
+The template holds one run and is made once per process; tests that write take a copy of it. The
+server is one for all processes of a test run and starts when the first test asks for it.
+"""
 
 from __future__ import annotations
 
+import fcntl
 import os
 import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
+from kitline.testing import LocalRegistry
+from kitline.testing.fixtures import isolated_home
 
-os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"  # tests call nobody
-os.environ["MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR"] = "false"
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+__all__ = ["isolated_home"]
+
+_QUIET = {
+    "MLFLOW_DISABLE_TELEMETRY": "true",  # tests call nobody
+    "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
+}
+os.environ.update(_QUIET)
+_PATIENCE = 120.0
 
 NOISE = (
     # MLflow 3.17 uses loader options that SQLAlchemy 2.1 means to drop
@@ -86,8 +109,78 @@ def _tracked(template: Tracked, tmp_path: Path) -> Tracked:
     return Tracked(**{**vars(template), "uri": f"sqlite:///{copied}"})
 
 
+@dataclass(frozen=True, kw_only=True)
+class MlflowServer:
+    """A real `mlflow server` that passes artifacts on; make an experiment of your own."""
+
+    url: str
+    artifacts: Path
+    """Where the server keeps artifacts, for tests that look or meddle."""
+
+
+@pytest.fixture(scope="session", name="mlflow_server")
+def _mlflow_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MlflowServer]:
+    """Tests that use it are marked slow: the first one waits for its start, about 20 s."""
+    root = tmp_path_factory.getbasetemp()
+    root = root.parent if "PYTEST_XDIST_WORKER" in os.environ else root
+    folder = root / "mlflow-server"
+    folder.mkdir(exist_ok=True)
+    (folder / "users").touch()
+    with (folder / "users").open("rb") as users:
+        with (folder / "start").open("wb") as start:
+            fcntl.flock(start, fcntl.LOCK_EX)
+            fcntl.flock(users, fcntl.LOCK_SH)
+            url = _running(folder) or _start(folder)
+        yield MlflowServer(url=url, artifacts=folder / "artifacts")
+
+
+def _running(folder: Path) -> str | None:
+    try:
+        url = (folder / "url").read_text()
+    except FileNotFoundError:
+        return None
+    return url if _is_healthy(url) else None
+
+
+def _start(folder: Path) -> str:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    program = Path(__file__).with_name("serve_mlflow.py")
+    # it outlives this process if another one uses the server by then
+    runner = subprocess.Popen(
+        [sys.executable, str(program), str(folder), str(port)], start_new_session=True
+    )
+    url = f"http://127.0.0.1:{port}"
+    end = time.monotonic() + _PATIENCE
+    while not _is_healthy(url):
+        if runner.poll() is not None or time.monotonic() > end:
+            pytest.fail(f"mlflow server did not start:\n{(folder / 'log').read_text()}")
+        time.sleep(0.2)
+    runner.returncode = 0  # nobody waits for it; without this its object warns when collected
+    (folder / "url").write_text(url)
+    return url
+
+
+def _is_healthy(url: str) -> bool:
+    try:
+        with urllib.request.urlopen(f"{url}/health", timeout=5) as answer:
+            return bool(answer.status == 200)
+    except (urllib.error.URLError, OSError):
+        return False
+
+
+@pytest.fixture(name="registry")
+def _registry() -> Iterator[LocalRegistry]:
+    """Return an empty registry inside this process; name it by its `host`."""
+    with LocalRegistry() as registry:
+        yield registry
+
+
 @pytest.fixture(autouse=True)
-def _elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Work in a folder of its own: MLflow makes databases where it stands."""
+def _elsewhere(isolated_home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Work in a folder and home of its own: MLflow makes databases where it stands."""
+    del isolated_home  # asked for: it empties the environment first
+    for name, value in _QUIET.items():
+        monkeypatch.setenv(name, value)
     monkeypatch.chdir(tmp_path)
-    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
