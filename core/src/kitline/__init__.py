@@ -26,18 +26,20 @@ if TYPE_CHECKING:
     from kitline.operations.diff import diff
     from kitline.operations.doctor import doctor
     from kitline.operations.export import export
-    from kitline.operations.import_ import import_
+    from kitline.operations.import_ import import_, pack_collected
     from kitline.operations.inspect import inspect
     from kitline.operations.list_ import list_
     from kitline.operations.naming import remove, tag
     from kitline.operations.open_kit import open_kit
     from kitline.operations.pack import pack
     from kitline.operations.settings import Settings
+    from kitline.operations.statements import AttachedStatement, attest, read_statements
     from kitline.operations.transfer import copy, pull, push
     from kitline.operations.unpack import unpack
     from kitline.store.interface import Store
 
 __all__ = [
+    "AttachedStatement",
     "Descriptor",
     "Digest",
     "Entry",
@@ -52,6 +54,7 @@ __all__ = [
     "Reference",
     "Settings",
     "Store",
+    "attest",
     "copy",
     "diff",
     "doctor",
@@ -63,14 +66,17 @@ __all__ = [
     "logout",
     "open_kit",
     "pack",
+    "pack_collected",
     "pull",
     "push",
+    "read_statements",
     "remove",
     "tag",
     "unpack",
 ]
 
 _HOMES = {
+    "AttachedStatement": "operations.statements",
     "Descriptor": "oci.descriptor",
     "Digest": "oci.digest",
     "Entry": "kit.tree",
@@ -85,6 +91,7 @@ _HOMES = {
     "Reference": "oci.reference",
     "Settings": "operations.settings",
     "Store": "store.interface",
+    "attest": "operations.statements",
     "copy": "operations.transfer",
     "diff": "operations.diff",
     "doctor": "operations.doctor",
@@ -96,8 +103,10 @@ _HOMES = {
     "logout": "operations.accounts",
     "open_kit": "operations.open_kit",
     "pack": "operations.pack",
+    "pack_collected": "operations.import_",
     "pull": "operations.transfer",
     "push": "operations.transfer",
+    "read_statements": "operations.statements",
     "remove": "operations.naming",
     "tag": "operations.naming",
     "unpack": "operations.unpack",

@@ -38,15 +38,18 @@ LAYER_SUBTYPE: Final = "ml.kitops.modelkit.layer-subtype"
 KITFILE: Final = "ml.kitops.modelkit.kitfile"
 PARENTS: Final = "io.kitline.parents"
 RECIPE: Final = "io.kitline.recipe"
+# as BuildKit writes it beside its attestations
+PREDICATE_TYPE: Final = "in-toto.io/predicate-type"
 
 # Signatures, attestations and bills of materials: the referrers that are also entered into a
 # fallback index, because tools other than kitline look there for them
+IN_TOTO: Final = "application/vnd.in-toto+json"
 COSIGN_BUNDLE: Final = "application/vnd.dev.sigstore.bundle.v0.3+json"
 TRUST_TYPES: Final = (
     COSIGN_BUNDLE,
     "application/vnd.dev.cosign.artifact.sig.v1+json",
     "application/vnd.cncf.notary.signature",
-    "application/vnd.in-toto+json",
+    IN_TOTO,
     "application/spdx+json",
     "application/vnd.cyclonedx+json",
 )

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from kitline.operations.settings import Settings
     from kitline.operations.stores import AnyReference
     from kitline.plugin.manager import Plugins
+    from kitline.plugin.records import Collected
     from kitline.store.progress import Progress
 
 
@@ -36,6 +37,7 @@ def import_(
     Raises:
         PluginError: if no installed plugin reads such sources; the message names what to install.
         SourceError: if the source is missing or not ready.
+        WriteBackFailed: if the tool could not be told and the settings require it.
     """
     from kitline.plugin.records import ImportContext
 
@@ -48,18 +50,50 @@ def import_(
             progress=progress, open_store=lambda text: stores.open(read_reference(text))
         )
         collected = importer.collect(source, options or {}, context)
-        return pack_tree(
-            collected.tree,
+        return pack_collected(
+            collected,
             reference,
             settings=settings,
-            options=PackOptions(
-                annotations=collected.manifest_annotations(), created=collected.created
-            ),
-            origin=collected.origin,
-            parents=collected.parents,
-            warnings=collected.warnings,
+            plugins=plugins,
             move=move,
             rehash=rehash,
-            plugins=plugins,
             progress=progress,
         )
+
+
+def pack_collected(
+    collected: Collected,
+    to: str | AnyReference,
+    *,
+    settings: Settings | None = None,
+    plugins: Plugins | None = None,
+    move: bool = True,
+    rehash: bool = False,
+    progress: Progress = SILENT,
+) -> KitResult:
+    """Pack what an importer collected as the ModelKit `to`, and tell the tool.
+
+    Its statements are attached once the kit has landed; one that cannot be is a warning of the
+    result, and the kit stands.
+
+    Raises:
+        SourceError: if the collected tree cannot be a kit.
+        WriteBackFailed: if the tool could not be told and the settings require it.
+    """
+    settings = settings_or_default(settings)
+    return pack_tree(
+        collected.tree,
+        need_target(read_reference(to)),
+        settings=settings,
+        options=PackOptions(
+            annotations=collected.manifest_annotations(), created=collected.created
+        ),
+        origin=collected.origin,
+        parents=collected.parents,
+        statements=collected.statements,
+        warnings=collected.warnings,
+        move=move,
+        rehash=rehash,
+        plugins=plugins,
+        progress=progress,
+    )

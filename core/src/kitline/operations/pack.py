@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from kitline.operations.settings import Settings
     from kitline.operations.stores import AnyReference
     from kitline.plugin.manager import Plugins
-    from kitline.plugin.records import Origin, Parent, WriteBack
+    from kitline.plugin.records import Origin, Parent, Statement, WriteBack
     from kitline.store.interface import Store
     from kitline.store.progress import Progress
 
@@ -108,17 +108,19 @@ def pack_tree(
     options: PackOptions,
     origin: Origin | None = None,
     parents: Sequence[Parent] = (),
+    statements: Sequence[Statement] = (),
     warnings: Sequence[str] = (),
     move: bool = True,
     rehash: bool = False,
     plugins: Plugins | None = None,
     progress: Progress = SILENT,
 ) -> KitResult:
-    """Pack any tree, name the kit, and tell the tool that it came from."""
+    """Pack any tree, name the kit, attach statements, and tell the tool that it came from."""
     from kitline.kit.memo import SqliteMemo
     from kitline.kit.pack import pack as pack_into
     from kitline.operations.origins import remember_origin
     from kitline.operations.remotes import with_base_kit
+    from kitline.operations.statements import attach_all
 
     with Stores(settings) as stores:
         options = with_base_kit(stores, tree.kitfile, options)
@@ -144,6 +146,7 @@ def pack_tree(
             in_registry=is_registry(reference),
             may_move=move,
         )
+        attached = attach_all(store, packed.manifest, statements)
         receipt = make_receipt(
             store,
             packed.manifest,
@@ -165,9 +168,11 @@ def pack_tree(
             )
         elif origin is not None:
             remember_origin(settings, packed.manifest.digest, origin)
-        said = (*warnings, *landed.warnings)
+        said = (*warnings, *landed.warnings, *attached.warnings)
         result = _result(store, packed, reference, landed.previous, said)
-        return replace(result, receipt=receipt, write_backs=write_backs)
+        return replace(
+            result, receipt=receipt, write_backs=write_backs, referrers=len(attached.digests)
+        )
 
 
 def need_target(reference: AnyReference) -> AnyReference:

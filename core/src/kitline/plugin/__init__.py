@@ -46,6 +46,7 @@ if TYPE_CHECKING:
         WriteBack,
     )
     from kitline.plugin.redact import without_passwords
+    from kitline.plugin.slsa import provenance
     from kitline.plugin.status import PluginStatus
     from kitline.plugin.tree import FileTree, bytes_entry
     from kitline.store.interface import ByteStream, Store
@@ -93,6 +94,7 @@ __all__ = [
     "bytes_entry",
     "hookimpl",
     "kit_layers",
+    "provenance",
     "read_kit",
     "unpack_kit",
     "without_passwords",
@@ -140,6 +142,7 @@ _HOMES = {
     "bytes_entry": "kitline.plugin.tree",
     "hookimpl": "kitline.plugin.markers",
     "kit_layers": "kitline.plugin.kit_content",
+    "provenance": "kitline.plugin.slsa",
     "read_kit": "kitline.plugin.kit_content",
     "unpack_kit": "kitline.plugin.kit_content",
     "without_passwords": "kitline.plugin.redact",

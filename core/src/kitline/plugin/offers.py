@@ -12,7 +12,7 @@ from kitline.plugin.records import Collected, Exporter, ExportResult, Importer
 from kitline.plugin.redact import without_passwords
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from kitline.plugin.records import ExportContext, ImportContext, Kit
 
@@ -85,7 +85,28 @@ def _guard_importer(plugin: str, importer: Importer) -> Importer:
             raise PluginError(f"plugin {plugin!r} made {type(found).__name__} of {shown!r}")
         return found
 
-    return replace(importer, collect=guarded)
+    return replace(importer, collect=guarded, expand=_guard_expand(plugin, importer))
+
+
+def _guard_expand(
+    plugin: str, importer: Importer
+) -> Callable[[str, Mapping[str, str], ImportContext], Iterable[str]] | None:
+    expand = importer.expand
+    if expand is None:
+        return None
+
+    def guarded(source: str, options: Mapping[str, str], context: ImportContext) -> Iterable[str]:
+        try:
+            yield from expand(source, options, context)
+        except KitlineError:
+            raise
+        except Exception as cause:
+            raise PluginError(
+                f"plugin {plugin!r} failed to list {without_passwords(source)!r}:"
+                f" {describe_error(cause)}"
+            ) from cause
+
+    return guarded
 
 
 def _guard_exporter(plugin: str, exporter: Exporter) -> Exporter:

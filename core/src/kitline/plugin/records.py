@@ -9,7 +9,7 @@ from kitline.oci.json import encode
 from kitline.store.progress import SILENT
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
     from datetime import datetime
     from typing import Any
 
@@ -60,8 +60,8 @@ class Statement:
 class Collected:
     """What an importer found: the tree to pack, and what to say of it.
 
-    Everything here but `origin`, `statements` and `warnings` goes into the manifest, so it must be
-    the same whenever and wherever the same content is collected (design.md section 8).
+    Everything here but `origin`, `statements`, `known` and `warnings` goes into the manifest, so it
+    must be the same whenever and wherever the same content is collected (design.md section 8).
     """
 
     tree: KitTree
@@ -73,6 +73,10 @@ class Collected:
     created: datetime | None = None
     """Only when it belongs to the content, such as the creation time of a model."""
     statements: tuple[Statement, ...] = ()
+    """Attached to the kit after it has landed; what is there already is not written again."""
+    known: tuple[PinnedReference, ...] = ()
+    """Kits that the tool remembers as made from this source with these options. Import answers the
+    first that is really there and says the same of itself, unless told `-o again=true`."""
     warnings: tuple[str, ...] = ()
 
     def manifest_annotations(self) -> dict[str, str]:
@@ -113,6 +117,8 @@ class Importer:
     """Makes kits from a tool's objects.
 
     `collect(source, options, context)` reads as little as it can: the tree opens files on demand.
+    `expand(source, options, context)` names what a container holds, such as the runs of an
+    experiment: sources that `collect` takes.
     """
 
     name: str
@@ -120,6 +126,7 @@ class Importer:
     """Without colon. Each begins with the tool's name, or is one that the tool itself defines."""
     summary: str
     collect: Callable[[str, Mapping[str, str], ImportContext], Collected]
+    expand: Callable[[str, Mapping[str, str], ImportContext], Iterable[str]] | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

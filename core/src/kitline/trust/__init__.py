@@ -1,0 +1,1 @@
+"""Trust: what others say of a kit, and whether it can be believed."""
