@@ -1,1 +1,31 @@
 """The hooks of kitline that this plugin implements; nothing is imported before it is used."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from kitline.plugin import Importer, hookimpl
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from kitline.plugin import Collected, ImportContext
+
+
+@hookimpl
+def kitline_importers() -> list[Importer]:
+    """Offer the importer of paths that DVC tracks."""
+    return [
+        Importer(
+            name="dvc",
+            schemes=("dvc", "dvc+file", "dvc+https", "dvc+ssh", "dvc-artifact"),
+            summary="what DVC tracks, at a git revision: dvc:PATH@REV, dvc:dvc.yaml:STAGE@REV",
+            collect=_collect,
+        )
+    ]
+
+
+def _collect(source: str, options: Mapping[str, str], context: ImportContext) -> Collected:
+    from kitline_dvc.importer import collect
+
+    return collect(source, options, context)

@@ -1,0 +1,180 @@
+"""DVC repositories made in this process; one template per session, copied for each test."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+# before DVC is imported for the first time
+os.environ.update(
+    DVC_NO_ANALYTICS="1",
+    GIT_CONFIG_GLOBAL=os.devnull,
+    GIT_CONFIG_SYSTEM=os.devnull,
+    GIT_AUTHOR_NAME="t",
+    GIT_AUTHOR_EMAIL="t@example.org",
+    GIT_COMMITTER_NAME="t",
+    GIT_COMMITTER_EMAIL="t@example.org",
+)
+
+NOISE = (
+    # DVC leaves its sqlite caches to the garbage collector
+    "ignore:unclosed database:ResourceWarning",
+    "ignore::pytest.PytestUnraisableExceptionWarning",
+)
+
+TRAIN: Mapping[str, bytes] = {
+    "a.csv": b"x,y\n1,2\n",
+    "b/deep.csv": b"x,y\r\n3,4\r\n",
+    "b/empty": b"",
+    "c.bin": bytes(range(256)) * 20,
+}
+SINGLE = b"label\n0\n1\n"
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    here = Path(__file__).parent
+    for item in items:
+        if here in item.path.parents:
+            for each in NOISE:
+                item.add_marker(pytest.mark.filterwarnings(each))
+
+
+@pytest.fixture(autouse=True)
+def _own_site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Give each test its own DVC index: a warm one hides what is missing."""
+    for name in ("SITE_CACHE_DIR", "GLOBAL_CONFIG_DIR", "SYSTEM_CONFIG_DIR"):
+        monkeypatch.setenv(f"DVC_{name}", str(tmp_path / "dvc-site" / name))
+    monkeypatch.setenv("KITLINE_HOME", str(tmp_path / "kitline-home"))
+    # a folder outside of every repository: tests say where they stand
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    monkeypatch.chdir(elsewhere)
+    yield
+    from dvc.repo.open_repo import clean_repos
+
+    clean_repos()
+
+
+@dataclass(frozen=True, kw_only=True)
+class DvcRepository:
+    """A git repository with DVC in it, and its remote folder."""
+
+    root: Path
+    remote: Path
+
+    def git(self, *arguments: str, cwd: Path | None = None) -> str:
+        """Run git; return what it says."""
+        done = subprocess.run(
+            ["git", *arguments], cwd=cwd or self.root, check=True, capture_output=True, text=True
+        )
+        return done.stdout.strip()
+
+    def write(self, path: str, files: Mapping[str, bytes] | bytes) -> None:
+        """Write a file, or a folder of files."""
+        if isinstance(files, bytes):
+            target = self.root / path
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.unlink(missing_ok=True)
+            target.write_bytes(files)
+            return
+        for name, content in files.items():
+            self.write(f"{path}/{name}", content)
+
+    def add(self, *paths: str) -> None:
+        """`dvc add`."""
+        from dvc.repo import Repo
+
+        with Repo(str(self.root)) as repo:
+            repo.add([str(self.root / path) for path in paths])
+
+    def commit(self, message: str, tag: str | None = None) -> str:
+        """Commit everything; return the commit."""
+        self.git("add", "-A")
+        self.git("commit", "-qm", message)
+        if tag:
+            self.git("tag", tag)
+        return self.git("rev-parse", "HEAD")
+
+    def push(self) -> None:
+        """`dvc push --all-commits`."""
+        from dvc.repo import Repo
+
+        with Repo(str(self.root)) as repo:
+            repo.push(all_commits=True)
+
+    def configure(self, section: str, values: Mapping[str, object]) -> None:
+        """Change `.dvc/config`."""
+        from dvc.repo import Repo
+
+        with Repo(str(self.root)) as repo, repo.config.edit() as config:
+            config[section].update(values)
+
+    def drop_cache(self) -> None:
+        """Remove every cached object."""
+        cache = self.root / ".dvc/cache"
+        if cache.exists():
+            for folder, _, _ in os.walk(cache):
+                Path(folder).chmod(0o755)
+            shutil.rmtree(cache)
+
+    def cached(self, md5: str) -> Path:
+        """Return where the cache holds an object."""
+        return self.root / ".dvc/cache/files/md5" / md5[:2] / md5[2:]
+
+    @property
+    def url(self) -> str:
+        """The repository as `dvc+file` sources name it."""
+        return f"dvc+file://{self.root}"
+
+
+def make_repository(folder: Path, *, subdir: str = "") -> DvcRepository:
+    """Make an empty repository with a remote beside it; nothing is committed yet."""
+    from dvc.repo import Repo
+
+    root, remote = folder / "repo", folder / "remote"
+    subprocess.run(["git", "init", "-q", "-b", "main", str(root)], check=True)
+    (root / subdir).mkdir(parents=True, exist_ok=True)
+    with Repo.init(str(root / subdir), subdir=bool(subdir)) as repo, repo.config.edit() as config:
+        config["core"].update(analytics="false", check_update="false", autostage="true", remote="r")
+        config["remote"] = {"r": {"url": str(remote)}}
+    return DvcRepository(root=root / subdir, remote=remote)
+
+
+@pytest.fixture(scope="session", name="template")
+def _template(tmp_path_factory: pytest.TempPathFactory) -> DvcRepository:
+    """Make the template once: the first repository in a process costs seconds."""
+    folder = tmp_path_factory.mktemp("template")
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("SITE_CACHE_DIR", "GLOBAL_CONFIG_DIR", "SYSTEM_CONFIG_DIR"):
+            patch.setenv(f"DVC_{name}", str(folder / "site" / name))
+        made = make_repository(folder)
+        made.write("data/train", TRAIN)
+        made.write("data/labels.csv", SINGLE)
+        made.write("notes/read.me", b"kept by git\n")
+        made.add("data/train", "data/labels.csv")
+        made.commit("one", "v1")
+        made.write("data/labels.csv", SINGLE + b"1\n")
+        made.add("data/labels.csv")
+        made.commit("two", "v2")
+        made.push()
+    return made
+
+
+@pytest.fixture(name="repository")
+def _repository(template: DvcRepository, tmp_path: Path) -> DvcRepository:
+    """Return a copy of the template with a remote of its own."""
+    shutil.copytree(template.root.parent, tmp_path / "copy", symlinks=True)
+    made = DvcRepository(root=tmp_path / "copy/repo", remote=tmp_path / "copy/remote")
+    shutil.rmtree(made.root / ".dvc/tmp", ignore_errors=True)
+    # beside the committed configuration, so that commits stay those of the template
+    (made.root / ".dvc/config.local").write_text(f"['remote \"r\"']\n    url = {made.remote}\n")
+    return made
