@@ -8,7 +8,9 @@ KitlineError                      exit code 1 unless said otherwise
 ├── VerificationError             3  content is not what its name promises
 │   ├── DigestMismatch
 │   ├── SizeMismatch
-│   └── ReferenceMoved               a name changed while it was being read
+│   ├── ReferenceMoved               a name changed while it was being read
+│   ├── FailedCheck                  one step of verifying a signature failed
+│   └── NotSigned                    no signature or attestation passed all checks
 ├── MalformedContent              3  bytes from outside break their format
 │   ├── InvalidDigest
 │   ├── InvalidDescriptor
@@ -32,7 +34,9 @@ KitlineError                      exit code 1 unless said otherwise
 │   │   ├── AccessDenied
 │   │   ├── LayerTooLarge
 │   │   └── QuotaExceeded
-│   └── RegistryUnreachable          no usable answer after all retries
+│   ├── RegistryUnreachable          no usable answer after all retries
+│   └── NotPushed                    the tool has the content, the store has not
+├── UnusableKey                      a key cannot be read or used
 ├── Cancelled                        the caller asked to stop
 ├── WriteBackFailed               4  pushed, but not written back to the tool
 └── PluginError                      a plugin is missing, broken or in conflict
@@ -110,6 +114,25 @@ class SizeMismatch(VerificationError):
 
 class ReferenceMoved(VerificationError):
     """A name pointed to one digest and then to another within one operation."""
+
+
+class FailedCheck(VerificationError):
+    """One step of verifying a signature failed; `check` names the step."""
+
+    def __init__(self, check: str, reason: str) -> None:
+        super().__init__(f"{check}: {reason}")
+        self.check = check
+        self.reason = reason
+
+
+class NotSigned(VerificationError):
+    """Nothing about a manifest passed all checks; `failures` says why each candidate did not."""
+
+    def __init__(self, message: str, failures: Sequence[str] = ()) -> None:
+        shown = "".join(f"\n  {each}" for each in failures[:10])
+        left = f"\n  and {len(failures) - 10} more" if len(failures) > 10 else ""
+        super().__init__(message + shown + left)
+        self.failures = tuple(failures)
 
 
 class MalformedContent(KitlineError):
@@ -231,6 +254,19 @@ class QuotaExceeded(RegistryError):
 
 class RegistryUnreachable(StoreError):
     """The registry gave no usable answer, after all retries."""
+
+
+class NotPushed(StoreError):
+    """A tool has what was to become a kit, and the kit did not land; `command` goes on."""
+
+    def __init__(self, message: str, *, source: str, command: str) -> None:
+        self.source = source
+        self.command = command
+        super().__init__(f"{message}; go on with '{command}'")
+
+
+class UnusableKey(KitlineError):
+    """A key cannot be found, read, decrypted or used for this."""
 
 
 class Cancelled(KitlineError):
