@@ -269,6 +269,7 @@ def test_inspect_shows_everything_as_json(run: CommandLine, folder: Path) -> Non
 
     assert set(found) == {
         "reference", "digest", "manifest", "kitfile", "layers", "parents", "referrers",
+        "statements", "warnings",
     }  # fmt: skip
     assert found["digest"] == packed.digest
     assert found["kitfile"]["package"]["name"] == "iris"

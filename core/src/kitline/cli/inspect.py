@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING
 
 import click
@@ -19,11 +20,13 @@ if TYPE_CHECKING:
 )
 @click.argument("source", metavar="REF")
 @click.option("--no-referrers", is_flag=True, help="Do not ask for what is attached.")
+@click.option("--statements", is_flag=True, help="Read all that statements say, however large.")
 @options.with_options(*options.connection_options)
 @options.json_option
 def command(
     source: str,
     no_referrers: bool,
+    statements: bool,
     plain_http: bool,
     insecure: bool,
     ca_file: str | None,
@@ -35,15 +38,17 @@ def command(
     settings = options.load_settings(
         source, plain_http=plain_http, insecure=insecure, ca_file=ca_file
     )
-    result = inspect(source, settings=settings, referrers=not no_referrers)
+    result = inspect(source, settings=settings, referrers=not no_referrers, statements=statements)
+    for warning in result.warnings:
+        options.warn(warning)
     if as_json:
         options.print_json(result.to_json())
         return
-    _show(result)
+    _show(result, whole=statements)
     click.echo(str(result.reference))
 
 
-def _show(result: Inspection) -> None:
+def _show(result: Inspection, *, whole: bool) -> None:
     """Print a table of the kit on stderr, so that stdout holds the pinned reference alone."""
     from rich.table import Column, Table
     from rich.text import Text
@@ -66,6 +71,14 @@ def _show(result: Inspection) -> None:
     console.print(table)
     for parent in result.parents:
         console.print(Text(options.printable(f"made from {parent['digest']} ({parent['role']})")))
+    said = {each.digest for each in result.statements}
     for each in result.referrers:
-        kind = each.artifact_type or each.media_type
-        console.print(Text(options.printable(f"attached: {kind} {each.digest}")))
+        if each.digest not in said:
+            kind = each.artifact_type or each.media_type
+            console.print(Text(options.printable(f"attached: {kind} {each.digest}")))
+    for statement in result.statements:
+        line = f"attached: {statement.summary} {statement.digest}"
+        console.print(Text(options.printable(line)))
+        if whole and statement.predicate is not None:
+            text = json.dumps(dict(statement.predicate), indent=2, ensure_ascii=False)
+            console.print(Text(options.printable_lines(text)))

@@ -10,7 +10,9 @@ from kitline.kit.kit_config import to_json as kitfile_json
 from kitline.kit.load import load_kit
 from kitline.oci import media_types
 from kitline.operations.defaults import settings_or_default
+from kitline.operations.statements import find_statements
 from kitline.operations.stores import Stores, read_reference
+from kitline.trust.statement import SIZE_LIMIT
 
 if TYPE_CHECKING:
     from kitline.kit.load import LoadedKit
@@ -18,7 +20,11 @@ if TYPE_CHECKING:
     from kitline.oci.digest import Digest
     from kitline.oci.reference import LayoutReference, PinnedReference
     from kitline.operations.settings import Settings
+    from kitline.operations.statements import AttachedStatement
     from kitline.operations.stores import AnyReference
+
+_SHORT = 64 << 10
+"""What a statement may measure, in bytes, to be read without being asked for."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,6 +35,9 @@ class Inspection:
     digest: Digest
     kit: LoadedKit
     referrers: tuple[Descriptor, ...]
+    statements: tuple[AttachedStatement, ...] = ()
+    """What is said of the kit in statements; a large predicate only if it was asked for."""
+    warnings: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         return str(self.reference)
@@ -58,17 +67,33 @@ class Inspection:
             ],
             "parents": self.parents,
             "referrers": [each.to_json() for each in self.referrers],
+            "statements": [each.to_json() for each in self.statements],
+            "warnings": list(self.warnings),
         }
 
 
 def inspect(
-    source: str | AnyReference, *, settings: Settings | None = None, referrers: bool = True
+    source: str | AnyReference,
+    *,
+    settings: Settings | None = None,
+    referrers: bool = True,
+    statements: bool = False,
 ) -> Inspection:
-    """Lay a kit open without reading its layers."""
+    """Lay a kit open without reading its layers.
+
+    With `statements`, all that statements say is read, however large; else what is below 64 KiB.
+    """
     with Stores(settings_or_default(settings)) as stores:
         found = stores.find(read_reference(source))
         kit = load_kit(found.store, found.manifest, name=str(found.asked))
         listed = found.store.list_referrers(kit.manifest.digest) if referrers else ()
+        said, warnings = find_statements(
+            found.store,
+            kit.manifest.digest,
+            listed=listed,
+            limit=SIZE_LIMIT if statements else _SHORT,
+            keep_larger=True,
+        )
         return Inspection(
             reference=found.store.pin(kit.manifest.digest)
             if kit.manifest.digest != found.manifest.digest
@@ -76,6 +101,8 @@ def inspect(
             digest=kit.manifest.digest,
             kit=kit,
             referrers=tuple(listed),
+            statements=tuple(said),
+            warnings=tuple(warnings),
         )
 
 
@@ -85,8 +112,9 @@ def read_parents(text: str) -> list[dict[str, str]]:
         found = json.loads(text) if text else []
     except ValueError:
         return []
+    listed = found if isinstance(found, list) else []
     return [
         {"digest": str(each["digest"]), "role": str(each.get("role", ""))}
-        for each in found
+        for each in listed
         if isinstance(each, dict) and "digest" in each
     ]

@@ -1,6 +1,6 @@
 """Landing: a manifest that is in a store gets its names, and its tool is told.
 
-Steps: keep tag (so that clean-up cannot take it), the tag that was asked for, hooks.
+Steps: keep tag (so that clean-up cannot take it), the tag that was asked for, statements, hooks.
 """
 
 from __future__ import annotations
@@ -12,13 +12,18 @@ from kitline.errors import RegistryError, TagConflict, WriteBackFailed
 from kitline.oci.reference import Reference
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from kitline.kit.kitfile import KitPart
+    from kitline.oci.descriptor import Descriptor
     from kitline.oci.digest import Digest
     from kitline.oci.manifest import ImageManifest, Manifest
+    from kitline.operations.results import KitResult
     from kitline.operations.settings import Settings
     from kitline.operations.stores import AnyReference
     from kitline.plugin.manager import Plugins
     from kitline.plugin.receipt import Receipt
-    from kitline.plugin.records import Origin, WriteBack
+    from kitline.plugin.records import Origin, Parent, Statement, WriteBack
     from kitline.store.interface import Store
 
 
@@ -66,6 +71,59 @@ def land(
     if previous == manifest.digest:
         previous = None
     return Landed(previous=previous, warnings=tuple(warnings))
+
+
+def land_kit(
+    store: Store,
+    manifest: ImageManifest,
+    layers: Sequence[tuple[KitPart, Descriptor]],
+    reference: AnyReference,
+    *,
+    settings: Settings,
+    plugins: Plugins | None = None,
+    origin: Origin | None = None,
+    parents: Sequence[Parent] = (),
+    statements: Sequence[Statement] = (),
+    warnings: Sequence[str] = (),
+    move: bool = True,
+) -> KitResult:
+    """Name a kit that was made from something, attach statements, and tell its tool.
+
+    In the local store its origin is kept instead, until it is pushed.
+    """
+    from kitline.operations.defaults import plugins_or_default
+    from kitline.operations.origins import remember_origin
+    from kitline.operations.receipts import make_receipt
+    from kitline.operations.results import KitResult
+    from kitline.operations.statements import attach_all
+
+    in_registry, tag = is_registry(reference), reference.tag
+    landed = land(store, manifest, settings, tag=tag, in_registry=in_registry, may_move=move)
+    attached = attach_all(store, manifest, statements)
+    receipt = make_receipt(store, manifest, layers, tag=tag, origin=origin, parents=parents)
+    write_backs: tuple[WriteBack, ...] = ()
+    if in_registry:
+        write_backs = tell_tools(
+            plugins_or_default(plugins, settings),
+            store,
+            manifest,
+            settings,
+            tag=tag,
+            origin=origin,
+            receipt=receipt,
+        )
+    elif origin is not None:
+        remember_origin(settings, manifest.digest, origin)
+    return KitResult(
+        reference=store.pin(manifest.digest),
+        digest=manifest.digest,
+        tag=tag,
+        previous=landed.previous,
+        referrers=len(attached.digests),
+        receipt=receipt,
+        write_backs=write_backs,
+        warnings=(*warnings, *landed.warnings, *attached.warnings),
+    )
 
 
 def tell_tools(

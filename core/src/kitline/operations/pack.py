@@ -9,10 +9,8 @@ from typing import TYPE_CHECKING
 
 from kitline.errors import SourceError, UsageError
 from kitline.kit.pack import PackOptions
-from kitline.operations.defaults import plugins_or_default, settings_or_default
-from kitline.operations.landing import is_registry, land, tell_tools
-from kitline.operations.receipts import make_receipt
-from kitline.operations.results import KitResult
+from kitline.operations.defaults import settings_or_default
+from kitline.operations.landing import land_kit
 from kitline.operations.stores import Stores, read_reference
 from kitline.store.progress import SILENT
 
@@ -20,14 +18,13 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from kitline.kit.kitfile import Kitfile
-    from kitline.kit.pack import Packed
     from kitline.kit.tree import KitTree
-    from kitline.oci.digest import Digest
     from kitline.oci.manifest import ImageManifest
+    from kitline.operations.results import KitResult
     from kitline.operations.settings import Settings
     from kitline.operations.stores import AnyReference
     from kitline.plugin.manager import Plugins
-    from kitline.plugin.records import Origin, Parent, Statement, WriteBack
+    from kitline.plugin.records import Origin, Parent, Statement
     from kitline.store.interface import Store
     from kitline.store.progress import Progress
 
@@ -118,9 +115,7 @@ def pack_tree(
     """Pack any tree, name the kit, attach statements, and tell the tool that it came from."""
     from kitline.kit.memo import SqliteMemo
     from kitline.kit.pack import pack as pack_into
-    from kitline.operations.origins import remember_origin
     from kitline.operations.remotes import with_base_kit
-    from kitline.operations.statements import attach_all
 
     with Stores(settings) as stores:
         options = with_base_kit(stores, tree.kitfile, options)
@@ -138,40 +133,25 @@ def pack_tree(
             )
         finally:
             memo.close()
-        landed = land(
+        moved = [layer for layer in packed.layers if not layer.existed]
+        result = land_kit(
             store,
             packed.manifest,
-            settings,
-            tag=reference.tag,
-            in_registry=is_registry(reference),
-            may_move=move,
-        )
-        attached = attach_all(store, packed.manifest, statements)
-        receipt = make_receipt(
-            store,
-            packed.manifest,
-            packed.kitfile,
-            tag=reference.tag,
+            [(layer.part, layer.descriptor) for layer in packed.layers],
+            reference,
+            settings=settings,
+            plugins=plugins,
             origin=origin,
             parents=parents,
+            statements=statements,
+            warnings=(*packed.warnings, *warnings),
+            move=move,
         )
-        write_backs: tuple[WriteBack, ...] = ()
-        if is_registry(reference):
-            write_backs = tell_tools(
-                plugins_or_default(plugins, settings),
-                store,
-                packed.manifest,
-                settings,
-                tag=reference.tag,
-                origin=origin,
-                receipt=receipt,
-            )
-        elif origin is not None:
-            remember_origin(settings, packed.manifest.digest, origin)
-        said = (*warnings, *landed.warnings, *attached.warnings)
-        result = _result(store, packed, reference, landed.previous, said)
         return replace(
-            result, receipt=receipt, write_backs=write_backs, referrers=len(attached.digests)
+            result,
+            moved_blobs=len(moved),
+            existing_blobs=len(packed.layers) - len(moved),
+            moved_bytes=sum(layer.descriptor.size for layer in moved),
         )
 
 
@@ -221,23 +201,3 @@ def _find_kitfile(root: Path) -> Path | None:
 def _created(settings: Settings) -> datetime | None:
     epoch = settings.source_date_epoch
     return None if epoch is None else datetime.fromtimestamp(epoch, UTC)
-
-
-def _result(
-    store: Store,
-    packed: Packed,
-    reference: AnyReference,
-    previous: Digest | None,
-    warnings: Sequence[str],
-) -> KitResult:
-    moved = [layer for layer in packed.layers if not layer.existed]
-    return KitResult(
-        reference=store.pin(packed.manifest.digest),
-        digest=packed.manifest.digest,
-        tag=reference.tag,
-        previous=previous,
-        moved_blobs=len(moved),
-        existing_blobs=len(packed.layers) - len(moved),
-        moved_bytes=sum(layer.descriptor.size for layer in moved),
-        warnings=(*packed.warnings, *warnings),
-    )

@@ -8,9 +8,10 @@ from kitline.oci import media_types
 from kitline.plugin.receipt import Receipt, ReceiptLayer
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
-    from kitline.kit.kitfile import Kitfile
+    from kitline.kit.kitfile import KitPart
+    from kitline.oci.descriptor import Descriptor
     from kitline.oci.manifest import ImageManifest
     from kitline.plugin.records import Origin, Parent
     from kitline.store.interface import Store
@@ -19,13 +20,13 @@ if TYPE_CHECKING:
 def make_receipt(
     store: Store,
     manifest: ImageManifest,
-    kitfile: Kitfile,
+    layers: Iterable[tuple[KitPart, Descriptor]],
     *,
     tag: str | None,
     origin: Origin | None,
     parents: Sequence[Parent] = (),
 ) -> Receipt:
-    """Summarise a kit (design.md section 9)."""
+    """Summarise a kit, given as its entries with their layers (design.md section 9)."""
     return Receipt(
         digest=manifest.digest,
         reference=str(store.pin(manifest.digest)),
@@ -36,6 +37,6 @@ def make_receipt(
         parents=tuple(parents),
         layers=tuple(
             ReceiptLayer(path=part.clean_path, type=part.base, digest=layer.digest, size=layer.size)
-            for part, layer in zip(kitfile.parts(), manifest.layers, strict=True)
+            for part, layer in layers
         ),
     )

@@ -28,8 +28,10 @@ class KitResult:
     """Bytes of blobs that were written or sent."""
     moved_blobs: int = 0
     existing_blobs: int = 0
+    existed: bool = False
+    """Whether the source had this kit already, so that nothing was packed."""
     referrers: int = 0
-    """Signatures, attestations and other referrers that were carried along."""
+    """Signatures, statements and other referrers that were carried along or attached."""
     receipt: Receipt | None = None
     write_backs: tuple[WriteBack, ...] = ()
     warnings: tuple[str, ...] = ()
@@ -49,6 +51,7 @@ class KitResult:
                 "existing": self.existing_blobs,
                 "bytes": self.moved_bytes,
             },
+            "existed": self.existed,
             "referrers": self.referrers,
             "receipt": None if self.receipt is None else self.receipt.to_json(),
             "writeBacks": [

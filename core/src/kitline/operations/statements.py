@@ -24,8 +24,9 @@ from kitline.store.source import BytesSource
 from kitline.trust.statement import SIZE_LIMIT, build_statement, read_statement, statement_layer
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Mapping
 
+    from kitline.oci.descriptor import Descriptor
     from kitline.oci.digest import Digest
     from kitline.oci.manifest import Manifest
     from kitline.oci.reference import LayoutReference, PinnedReference
@@ -51,6 +52,17 @@ class AttachedStatement:
     size: int = 0
     """Length of the statement in bytes."""
     signed: bool = False
+
+    @property
+    def summary(self) -> str:
+        """One line for people: what kind it is, what it speaks of, and whether it is signed."""
+        if self.predicate is None:
+            content = f"{self.size} bytes"
+        else:
+            names = list(self.predicate)
+            content = ", ".join(names[:6]) + (", …" if len(names) > 6 else "")
+        signed = "signed" if self.signed else "unsigned"
+        return f"{self.predicate_type or 'unknown type'} ({signed}; {content or 'empty'})"
 
     def to_json(self) -> dict[str, Any]:
         """Return the statement as `--json` prints it."""
@@ -152,19 +164,24 @@ def find_statements(
     subject: Digest,
     predicate_type: str | None = None,
     *,
+    listed: Iterable[Descriptor] | None = None,
     limit: int = SIZE_LIMIT,
     keep_larger: bool = False,
 ) -> tuple[list[AttachedStatement], list[str]]:
     """Return what is said of a manifest, and a sentence for each that was left out.
 
-    With `keep_larger`, those over the limit are listed without predicate instead.
+    With `keep_larger`, those over the limit are listed without predicate instead. `listed` are the
+    referrers, if they are known already.
     """
-    listed = store.list_referrers(subject, artifact_type=media_types.IN_TOTO)
+    if listed is None:
+        listed = store.list_referrers(subject, artifact_type=media_types.IN_TOTO)
     found: list[AttachedStatement] = []
     warnings: list[str] = []
     left = TOTAL_LIMIT
     for each in listed:
         hint = each.annotations.get(media_types.PREDICATE_TYPE)
+        if each.artifact_type != media_types.IN_TOTO:
+            continue
         if predicate_type is not None and hint not in (None, predicate_type):
             continue
         try:
@@ -206,19 +223,3 @@ def _find(stores: Stores, asked: AnyReference) -> Found:
         found = stores.find(asked)
         _log.warning("statements about %s are those of the copy that was pulled", found.reference)
         return found
-
-
-def summarise(statements: Sequence[AttachedStatement]) -> list[str]:
-    """Return one line for each statement, for people."""
-    return [
-        f"{each.predicate_type or 'unknown type'}"
-        f" ({_keys(each)}, {'signed' if each.signed else 'unsigned'})"
-        for each in statements
-    ]
-
-
-def _keys(statement: AttachedStatement) -> str:
-    if statement.predicate is None:
-        return f"{statement.size} bytes"
-    names = list(statement.predicate)
-    return ", ".join(names[:6]) + (", …" if len(names) > 6 else "") if names else "empty"

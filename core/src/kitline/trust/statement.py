@@ -30,6 +30,8 @@ STATEMENT_TYPE = "https://in-toto.io/Statement/v1"
 OLD_STATEMENT_TYPE = "https://in-toto.io/Statement/v0.1"
 SIZE_LIMIT = 64 << 20
 """The largest statement that kitline writes or reads, in bytes."""
+DEPTH_LIMIT = 100
+"""How deep what is said may be nested."""
 _LONE_SURROGATES = re.compile("[\ud800-\udfff]")
 
 
@@ -155,6 +157,7 @@ def parse_statement(content: bytes, subject: Digest, *, limit: int = SIZE_LIMIT)
         raise MalformedContent("predicateType: is not a text")
     if not isinstance(predicate, dict):
         raise MalformedContent("predicate: is not an object")
+    _check_depth(predicate)
     return ReadStatement(predicate_type=predicate_type, predicate=predicate)
 
 
@@ -178,6 +181,22 @@ def _names_subject(found: object, subject: Digest) -> bool:
     return any(
         isinstance(each, dict) and each.get(subject.algorithm) == subject.hex for each in digests
     )
+
+
+def _check_depth(value: dict[str, Any]) -> None:
+    """Refuse what would exhaust the stack of whoever prints it."""
+    level: list[Any] = [value]
+    for _ in range(DEPTH_LIMIT):
+        children = [
+            child
+            for each in level
+            for child in (each.values() if isinstance(each, dict) else each)
+            if isinstance(child, dict | list)
+        ]
+        if not children:
+            return
+        level = children
+    raise MalformedContent(f"predicate: is nested deeper than {DEPTH_LIMIT} levels")
 
 
 def _plain(value: object) -> object:
