@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from kitline.oci.manifest import ImageManifest
     from kitline.plugin import Exporter, Importer
     from kitline.store.interface import ByteStream
+    from kitline.testing.trees import Tree
 
 _NAME = re.compile(r"[a-z][a-z0-9-]*\Z")
 _RECIPE = re.compile(r"[a-z][a-z0-9-]*/[1-9][0-9]*\Z")
@@ -250,9 +251,9 @@ def pack_collected(collected: Collected, store: MemoryStore) -> ImageManifest:
     return pack(collected.tree, store, options=options).manifest
 
 
-def sample_kit(store: MemoryStore, folder: Path) -> Kit:
-    """Pack `trees.SMALL_KIT` into a store."""
-    write_tree(folder, SMALL_KIT)
+def sample_kit(store: MemoryStore, folder: Path, tree: Tree = SMALL_KIT) -> Kit:
+    """Pack a tree with a Kitfile into a store."""
+    write_tree(folder, tree)
     kitfile = read_kitfile((folder / "Kitfile").read_bytes()).kitfile
     packed = pack(FolderTree(folder, kitfile), store)
     return Kit(

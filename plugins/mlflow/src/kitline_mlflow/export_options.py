@@ -1,0 +1,87 @@
+"""Options of the exporter: what `-o key=value` may say."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal, get_args
+
+from kitline.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+Mode = Literal["source", "pointer", "copy"]
+MODES: tuple[Mode, ...] = get_args(Mode)
+_KNOWN = ("alias", "as", "experiment", "prompts", "register", "tracking_uri")
+# what MLflow accepts; it keeps 'latest' and 'v<number>' for itself
+_ALIAS = re.compile(r"(?!latest\Z)(?![vV][0-9]+\Z)[A-Za-z0-9_-]{1,255}\Z", re.ASCII)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExportOptions:
+    """What to make of a kit, and where."""
+
+    mode: Mode = "source"
+    register: str | None = None
+    """The registered model that gets a version."""
+    aliases: tuple[str, ...] = ()
+    experiment: str | None = None
+    """Name of the experiment for runs and logged models; None: the one that the run came from."""
+    prompts: bool = True
+    tracking_uri: str | None = None
+
+    @classmethod
+    def parse(cls, given: Mapping[str, str]) -> ExportOptions:
+        """Read the options.
+
+        Raises:
+            UsageError: naming an option that is unknown or has an unusable value.
+        """
+        for key in given:
+            if key not in _KNOWN:
+                raise UsageError(
+                    f"the mlflow exporter has no option {key!r}; known are {', '.join(_KNOWN)}"
+                )
+        aliases = tuple(each.strip() for each in given.get("alias", "").split(",") if each.strip())
+        register = _name(given, "register")
+        if aliases and register is None and given.get("prompts") == "false":
+            raise UsageError("option 'alias' needs a version to point at: add '-o register=NAME'")
+        return cls(
+            mode=_mode(given.get("as", "source")),
+            register=register,
+            aliases=tuple(_alias(each) for each in aliases),
+            experiment=_name(given, "experiment"),
+            prompts=_flag(given, "prompts", default=True),
+            tracking_uri=given.get("tracking_uri"),
+        )
+
+
+def _mode(text: str) -> Mode:
+    for mode in MODES:
+        if text == mode:
+            return mode
+    raise UsageError(f"option 'as' is {text!r}, none of {', '.join(map(repr, MODES))}")
+
+
+def _name(given: Mapping[str, str], key: str) -> str | None:
+    name = given.get(key)
+    if name is not None and (not name.strip() or (key == "register" and set(name) & set("/:"))):
+        raise UsageError(f"option {key!r} is {name!r}; MLflow takes no such name")
+    return name
+
+
+def _alias(text: str) -> str:
+    if not _ALIAS.match(text):
+        raise UsageError(
+            f"option 'alias' is {text!r}; MLflow takes letters, digits, '-' and '_',"
+            " and keeps 'latest' and 'v1', 'v2'… for itself"
+        )
+    return text
+
+
+def _flag(given: Mapping[str, str], key: str, *, default: bool) -> bool:
+    text = given.get(key, "true" if default else "false").lower()
+    if text not in ("true", "false"):
+        raise UsageError(f"option {key!r} is {text!r}, neither 'true' nor 'false'")
+    return text == "true"
