@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from kitline.plugin import Importer, hookimpl
+from kitline.plugin import Exporter, Importer, hookimpl
 
 if TYPE_CHECKING:
     from kitline.plugin import PushedEvent, WriteBack
@@ -21,6 +21,20 @@ def kitline_importers() -> list[Importer]:
             schemes=("mlflow", "runs"),
             summary="the logged model of an MLflow run: mlflow://runs/ID, runs:/ID",
             collect=collect,
+        )
+    ]
+
+
+@hookimpl
+def kitline_exporters() -> list[Exporter]:
+    """Offer the exporter to MLflow's registry."""
+    from kitline_mlflow.exporter import export
+
+    return [
+        Exporter(
+            name="mlflow",
+            summary="a version by digest, a pointer or a full copy at an MLflow server",
+            export=export,
         )
     ]
 
