@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
 # before DVC is imported for the first time
 os.environ.update(
@@ -29,6 +29,8 @@ NOISE = (
     # DVC leaves its sqlite caches to the garbage collector
     "ignore:unclosed database:ResourceWarning",
     "ignore::pytest.PytestUnraisableExceptionWarning",
+    # DVC asks pygtrie in a way that pygtrie means to drop
+    "ignore:_NoneStep.value:DeprecationWarning",
 )
 
 TRAIN: Mapping[str, bytes] = {
@@ -178,3 +180,13 @@ def _repository(template: DvcRepository, tmp_path: Path) -> DvcRepository:
     # beside the committed configuration, so that commits stay those of the template
     (made.root / ".dvc/config.local").write_text(f"['remote \"r\"']\n    url = {made.remote}\n")
     return made
+
+
+@pytest.fixture
+def new_repository(tmp_path: Path) -> Callable[..., DvcRepository]:
+    """Make an empty repository below a folder of that name; nothing is committed yet."""
+
+    def make(name: str = "empty", *, subdir: str = "") -> DvcRepository:
+        return make_repository(tmp_path / name, subdir=subdir)
+
+    return make

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from kitline.plugin import Importer, hookimpl
+from kitline.plugin import Exporter, Importer, hookimpl
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from kitline.plugin import Collected, ImportContext
+    from kitline.plugin import Collected, ExportContext, ExportResult, ImportContext, Kit
 
 
 @hookimpl
@@ -25,7 +25,27 @@ def kitline_importers() -> list[Importer]:
     ]
 
 
+@hookimpl
+def kitline_exporters() -> list[Exporter]:
+    """Offer the exporter into a DVC repository."""
+    return [
+        Exporter(
+            name="dvc",
+            summary="a path of a DVC repository, tracked with its digest: -o path=PATH -o repo=FOLDER",
+            export=_export,
+        )
+    ]
+
+
 def _collect(source: str, options: Mapping[str, str], context: ImportContext) -> Collected:
     from kitline_dvc.importer import collect
 
     return collect(source, options, context)
+
+
+def _export(
+    kit: Kit, target: str, options: Mapping[str, str], context: ExportContext
+) -> ExportResult:
+    from kitline_dvc.exporter import export
+
+    return export(kit, target, options, context)
