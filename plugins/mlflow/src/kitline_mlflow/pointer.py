@@ -16,7 +16,9 @@ from kitline_mlflow.files import FOLDER
 from kitline_mlflow.model_file import LIMIT
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
+
+    from kitline.plugin import Entry
 
 FLAVOR_NAME = "modelkit"
 LOADER = "kitline_mlflow"
@@ -52,9 +54,9 @@ def write_pointer(
     """
     import yaml
 
-    small = _small_files(inner) if isinstance(inner, Path) else dict(inner or {})
+    small = small_files(inner) if isinstance(inner, Path) else dict(inner or {})
     described = _described(pinned, small.pop("MLmodel", None)) | dict(ids or {})
-    folder.mkdir(parents=True)
+    folder.mkdir(parents=True, exist_ok=True)
     (folder / "MLmodel").write_text(yaml.safe_dump(described, allow_unicode=True), "utf-8")
     for name in _ENVIRONMENT:
         if name in small:
@@ -67,7 +69,7 @@ def read_pointer(folder: Path) -> PinnedReference | None:
     Raises:
         SourceError: if it is one and names no kit.
     """
-    flavors = _read_yaml((folder / "MLmodel").read_bytes()).get("flavors")
+    flavors = read_yaml((folder / "MLmodel").read_bytes()).get("flavors")
     own = flavors.get(FLAVOR_NAME) if isinstance(flavors, dict) else None
     if own is None:
         return None
@@ -84,7 +86,7 @@ def read_pointer(folder: Path) -> PinnedReference | None:
 
 
 def _described(pinned: PinnedReference, mlmodel: bytes | None) -> dict[str, Any]:
-    inner = _read_yaml(mlmodel) if mlmodel is not None else {}
+    inner = read_yaml(mlmodel) if mlmodel is not None else {}
     flavors = inner.get("flavors")
     wrapper = flavors.get("python_function") if isinstance(flavors, dict) else None
     wrapper = wrapper if isinstance(wrapper, dict) else {}
@@ -102,7 +104,8 @@ def _described(pinned: PinnedReference, mlmodel: bytes | None) -> dict[str, Any]
     }
 
 
-def _small_files(folder: Path) -> dict[str, bytes]:
+def small_files(folder: Path) -> dict[str, bytes]:
+    """Return what a pointer takes from the folder of a model: MLmodel and the environment."""
     found = {}
     for name in ("MLmodel", *_ENVIRONMENT):
         path = folder / name
@@ -111,7 +114,30 @@ def _small_files(folder: Path) -> dict[str, bytes]:
     return found
 
 
-def _read_yaml(text: bytes) -> dict[str, Any]:
+def small_entries(files: Iterable[Entry]) -> dict[str, bytes]:
+    """Return the same from the files of a kit."""
+    wanted = {f"{FOLDER}/{name}": name for name in ("MLmodel", *_ENVIRONMENT)}
+    return {wanted[each.path]: _read_entry(each) for each in files if each.path in wanted}
+
+
+def _read_entry(entry: Entry) -> bytes:
+    assert entry.open is not None
+    with entry.open(0) as stream:
+        buffer = memoryview(bytearray(LIMIT + 1))
+        length = 0
+        while length <= LIMIT and (count := stream.readinto(buffer[length:])):
+            length += count
+    if length > LIMIT:
+        raise SourceError(f"{entry.path!r} is larger than {LIMIT} bytes")
+    return bytes(buffer[:length])
+
+
+def read_yaml(text: bytes) -> dict[str, Any]:
+    """Read an MLmodel by safe YAML.
+
+    Raises:
+        SourceError: if it is not what MLflow writes.
+    """
     import yaml
 
     if len(text) > LIMIT:
@@ -133,7 +159,7 @@ def _with_kitline(name: str, content: bytes) -> bytes:
         return content
     import yaml
 
-    conda = _read_yaml(content)
+    conda = read_yaml(content)
     listed = conda.get("dependencies")
     for each in listed if isinstance(listed, list) else ():
         if isinstance(each, dict) and isinstance(each.get("pip"), list):

@@ -8,6 +8,7 @@ the digest. A server that refuses a `modelkit` source gets a pointer.
 from __future__ import annotations
 
 import json
+import re
 import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
 
 RegisterAs = Literal["model", "modelkit", "pointer"]
 KINDS: tuple[RegisterAs, ...] = ("model", "modelkit", "pointer")
+_ALIAS = re.compile(r"[A-Za-z0-9_-]+\Z", re.ASCII)
+_VERSION = re.compile(r"[vV][0-9]+\Z", re.ASCII)
 _VERSIONS_TAG = "mlflow.modelVersions"
 _EXISTS = ("RESOURCE_ALREADY_EXISTS", "ALREADY_EXISTS")
 _REFUSED = ("INVALID_PARAMETER_VALUE", "PERMISSION_DENIED", "BAD_REQUEST")
@@ -49,6 +52,35 @@ class RegisteredVersion:
     def uri(self) -> str:
         """What MLflow's functions take: `models:/name/version`."""
         return f"models:/{self.name}/{self.version}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Registration:
+    """A version that was asked for; none if there is no `name`."""
+
+    name: str | None = None
+    kind: RegisterAs = "model"
+    aliases: tuple[str, ...] = ()
+
+    @classmethod
+    def read(cls, name: str | None, register_as: str, aliases: Iterable[str]) -> Registration:
+        """Check what can be checked before anything is made.
+
+        Raises:
+            UsageError: naming what MLflow would refuse in the end.
+        """
+        listed = (aliases,) if isinstance(aliases, str) else tuple(aliases)
+        if name is None and listed:
+            raise UsageError("aliases belong to a registered model; give registered_model_name")
+        if name is not None and (not name or set(name) & set("/:")):
+            raise UsageError(f"registered_model_name {name!r} is empty or holds '/' or ':'")
+        for alias in listed:
+            if not _ALIAS.match(alias) or alias == "latest" or _VERSION.match(alias):
+                raise UsageError(
+                    f"alias {alias!r} is not letters, digits, '_' and '-', or is 'latest' or 'v…',"
+                    " which MLflow keeps for itself"
+                )
+        return cls(name=name, kind=known_kind(register_as), aliases=listed)
 
 
 def register_version(
@@ -73,7 +105,7 @@ def register_version(
         UsageError: if `register_as` is unknown, or is `model` and there is no `model_id`.
         MlflowException: if the server does not answer or refuses for good.
     """
-    check_kind(register_as)
+    known_kind(register_as)
     if register_as == "model" and model_id is None:
         raise UsageError(f"register_as='model' for {name!r} needs the id of a logged model")
     found = _find_version(client, name, pinned, register_as)
@@ -96,10 +128,12 @@ def register_version(
     )
 
 
-def check_kind(register_as: str) -> None:
-    """Refuse what `register_as` does not know."""
-    if register_as not in KINDS:
-        raise UsageError(f"register_as is {register_as!r}, not one of {', '.join(KINDS)}")
+def known_kind(register_as: str) -> RegisterAs:
+    """Return `register_as`, or refuse it."""
+    for kind in KINDS:
+        if kind == register_as:
+            return kind
+    raise UsageError(f"register_as is {register_as!r}, not one of {', '.join(KINDS)}")
 
 
 @dataclass(frozen=True)

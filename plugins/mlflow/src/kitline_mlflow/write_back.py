@@ -1,44 +1,94 @@
-"""Write-back: run and logged model learn the digest of their kit, as tags that can be searched."""
+"""Write-back: run, logged model and versions learn the digest of their kit, as searchable tags."""
 
 from __future__ import annotations
 
+import json
+import shlex
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from kitline.errors import KitlineError
 from kitline.plugin import WriteBack, without_passwords
 
+from kitline_mlflow import tags
 from kitline_mlflow.importer import MODEL_ID, RUN_ID
 from kitline_mlflow.server import Server
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from kitline.plugin import Origin, PushedEvent
+    from mlflow import MlflowClient
+
+_PARENTS = "io.kitline.parents"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Landed:
+    """A kit that is there, and what of MLflow it was made of."""
+
+    reference: str
+    """The pinned reference."""
+    digest: str
+    run_id: str | None = None
+    model_id: str | None = None
+    parents: tuple[str, ...] = ()
+    """Digests."""
+
+    @property
+    def tags(self) -> dict[str, str]:
+        """What run, logged model and versions are tagged with."""
+        found = {tags.DIGEST: self.digest, tags.REFERENCE: self.reference}
+        return found | ({tags.PARENT: ",".join(self.parents)} if self.parents else {})
 
 
 def write_back(event: PushedEvent, origin: Origin) -> WriteBack | None:
-    """Tag both; the one that fails becomes a warning, since the push stands."""
-    run_id = event.manifest.annotations.get(RUN_ID)
-    model_id = event.manifest.annotations.get(MODEL_ID)
-    if run_id is None or model_id is None:
+    """Tag what the kit was made of; what fails becomes a warning, since the push stands."""
+    annotations = event.manifest.annotations
+    landed = Landed(
+        reference=str(event.reference),
+        digest=str(event.digest),
+        run_id=annotations.get(RUN_ID),
+        model_id=annotations.get(MODEL_ID),
+        parents=read_parents(annotations),
+    )
+    if landed.run_id is None and landed.model_id is None:
         return None
-    server = _server(origin)
-    tags = {"kitline.digest": str(event.digest), "kitline.reference": str(event.reference)}
-    problems = [
-        problem
-        for problem in (
-            _attempt(f"run {run_id}", lambda: server.tag_run(run_id, tags)),
-            _attempt(f"logged model {model_id}", lambda: server.tag_model(model_id, tags)),
-        )
-        if problem
-    ]
-    return WriteBack(
-        plugin="mlflow",
-        target=f"run {run_id} and logged model {model_id} in MLflow at {server.name}",
-        warning="; ".join(problems) or None,
+    name = f"{event.reference.name}:{event.tag}" if event.tag else event.reference.name
+    return tag_all(
+        server_of(origin), landed, again=import_command(origin.source, name, origin.server)
     )
 
 
-def _server(origin: Origin) -> Server:
+def tag_all(server: Server, landed: Landed, *, again: str) -> WriteBack:
+    """Tag run, logged model and its versions; `again` is the command that tries once more."""
+    attempts: list[tuple[str, Callable[[], None]]] = []
+    run_id, model_id = landed.run_id, landed.model_id
+    if run_id is not None:
+        attempts.append((f"run {run_id}", lambda: server.tag_run(run_id, landed.tags)))
+    if model_id is not None:
+        attempts += [
+            (f"logged model {model_id}", lambda: server.tag_model(model_id, landed.tags)),
+            (f"versions of {model_id}", lambda: _tag_versions(server, model_id, landed.tags)),
+        ]
+    problems = [problem for what, tag in attempts if (problem := _attempt(what, tag))]
+    target = " and ".join(what for what, _ in attempts[:2])
+    return WriteBack(
+        plugin="mlflow",
+        target=f"{target} in MLflow at {server.name}",
+        warning="; ".join([*problems, f"to try again run '{again}'"]) if problems else None,
+    )
+
+
+def import_command(source: str, to: str, server: str | None) -> str:
+    """Return the command that imports again; what is there already is not sent again."""
+    words = ["kitline", "import", source, "-t", to]
+    if server is not None:
+        words += ["-o", f"tracking_uri={server}"]
+    return shlex.join(words)
+
+
+def server_of(origin: Origin) -> Server:
     """Return the server of the origin, with the ambient password if it is the ambient server."""
     ambient = Server()
     if origin.server is None or origin.server == ambient.name:
@@ -46,9 +96,39 @@ def _server(origin: Origin) -> Server:
     return Server(origin.server)
 
 
+def client_of(server: Server) -> MlflowClient:
+    """Return a client whose registry is the server's, or the ambient one of the ambient server."""
+    import mlflow
+
+    is_ambient = server.uri == mlflow.get_tracking_uri()
+    registry = mlflow.get_registry_uri() if is_ambient else server.uri
+    return mlflow.MlflowClient(tracking_uri=server.uri, registry_uri=registry)
+
+
+def read_parents(annotations: Mapping[str, str]) -> tuple[str, ...]:
+    """Return the digests of the parents that a manifest names."""
+    listed = json.loads(annotations.get(_PARENTS, "[]"))
+    return tuple(sorted({str(each["digest"]) for each in listed}))
+
+
+def _tag_versions(server: Server, model_id: str, wanted: Mapping[str, str]) -> None:
+    client = client_of(server)
+    for each in client.search_model_versions(f"source_path = 'models:/{model_id}'"):
+        for key, value in wanted.items():
+            if each.tags.get(key) != value:
+                client.set_model_version_tag(each.name, each.version, key, value)
+
+
 def _attempt(what: str, tag: Callable[[], None]) -> str:
     try:
         tag()
     except Exception as error:  # whatever MLflow or its HTTP client raises: the push stands
-        return f"{what} was not tagged: {without_passwords(' '.join(str(error).split()))}"
+        reason = str(error) if isinstance(error, KitlineError) else explain(error)
+        return f"{what} was not tagged: {without_passwords(' '.join(reason.split()))}"
     return ""
+
+
+def explain(error: Exception) -> str:
+    """Return an error of MLflow or below it in one line without passwords."""
+    text = without_passwords(" ".join(str(error).split()))
+    return text or type(error).__name__
