@@ -111,8 +111,13 @@ class SqliteMemo:
 
 
 def is_settled(fingerprints: Iterable[Fingerprint], now: float) -> bool:
-    """Tell whether all changes lie far enough back for the fingerprints to be trusted."""
+    """Tell whether all changes lie far enough back for the fingerprints to be trusted.
+
+    One that names content, such as ("dvc-md5", …), has no time and always is.
+    """
     for fingerprint in fingerprints:
+        if isinstance(fingerprint[0], str):
+            continue
         newest = max(int(fingerprint[3]), int(fingerprint[4]))
         margin = _SETTLED_COARSE if newest % 1_000_000_000 == 0 else _SETTLED
         if now - newest / 1e9 < margin:

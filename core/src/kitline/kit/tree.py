@@ -15,7 +15,11 @@ if TYPE_CHECKING:
     from kitline.store.interface import ByteStream
 
 Fingerprint = tuple[int | str, ...]
-"""What tells a file unchanged without reading it: device, inode, size, mtime_ns, ctime_ns."""
+"""What tells a file unchanged without reading it: device, inode, size, mtime_ns, ctime_ns.
+
+Or a name of its content, which begins with a text: ("dvc-md5", md5). Such a file is checked against
+that name while it is read.
+"""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
