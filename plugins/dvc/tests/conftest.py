@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -72,6 +72,10 @@ class DvcRepository:
 
     root: Path
     remote: Path
+    train: Mapping[str, bytes] = field(default_factory=lambda: TRAIN)
+    """What `data/train` holds in the template."""
+    single: bytes = SINGLE
+    """What `data/labels.csv` holds at v1."""
 
     def git(self, *arguments: str, cwd: Path | None = None) -> str:
         """Run git; return what it says."""
@@ -187,6 +191,67 @@ def new_repository(tmp_path: Path) -> Callable[..., DvcRepository]:
     """Make an empty repository below a folder of that name; nothing is committed yet."""
 
     def make(name: str = "empty", *, subdir: str = "") -> DvcRepository:
+        return make_repository(tmp_path / name, subdir=subdir)
+
+    return make
+
+
+class Importing:
+    """Collects and packs, as `kitline import SOURCE -o …` does, into memory."""
+
+    def collect(self, source: str, **options: str) -> Collected:
+        """Collect; write `_` for the `-` of an option."""
+        from kitline.plugin import ImportContext
+        from kitline_dvc.importer import collect
+
+        given = {key.replace("_", "-"): value for key, value in options.items()}
+        return collect(source, given, ImportContext())
+
+    def pack(self, source: str, **options: str) -> Packed:
+        """Collect and pack."""
+        from kitline.kit.pack import PackOptions, pack
+        from kitline.store.memory import MemoryStore
+
+        found = self.collect(source, **options)
+        return pack(
+            found.tree,
+            MemoryStore(),
+            options=PackOptions(annotations=found.manifest_annotations(), created=found.created),
+        )
+
+    def digest(self, source: str, **options: str) -> str:
+        """Return the digest of the kit."""
+        return str(self.pack(source, **options).manifest.digest)
+
+    def layer(self, source: str, **options: str) -> str:
+        """Return the digest of the kit's only layer."""
+        (layer,) = self.pack(source, **options).layers
+        return str(layer.descriptor.digest)
+
+    def read(self, source: str, **options: str) -> dict[str, bytes]:
+        """Return the files of the kit."""
+        from kitline.store.pipeline import read_all
+
+        result = {}
+        for entry in self.collect(source, **options).tree.entries():
+            if not entry.is_folder:
+                assert entry.open is not None
+                assert entry.size is not None
+                with entry.open(0) as stream:
+                    result[entry.path] = read_all(stream, entry.size)
+        return result
+
+
+@pytest.fixture(name="importing")
+def _importing() -> Importing:
+    return Importing()
+
+
+@pytest.fixture(name="make")
+def _make(tmp_path: Path) -> Callable[..., DvcRepository]:
+    """Make empty repositories: `make("name", subdir="")`."""
+
+    def make(name: str, subdir: str = "") -> DvcRepository:
         return make_repository(tmp_path / name, subdir=subdir)
 
     return make

@@ -99,6 +99,11 @@ class Remote:
         """Its address, without password."""
         return without_passwords(str(self.fs.unstrip_protocol(self.root)))
 
+    @property
+    def is_local(self) -> bool:
+        """Whether it is a folder of this machine."""
+        return bool(self.fs.protocol == "local")
+
     def folder(self, hash_name: str) -> str:
         """Return the folder that holds objects by md5."""
         if hash_name == LEGACY:
