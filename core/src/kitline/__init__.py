@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from kitline.operations.doctor import doctor
     from kitline.operations.export import export
     from kitline.operations.import_ import import_, pack_collected
+    from kitline.operations.import_many import ImportOutcome, import_many, list_sources
     from kitline.operations.inspect import inspect
     from kitline.operations.list_ import list_
     from kitline.operations.naming import remove, tag
@@ -45,6 +46,7 @@ __all__ = [
     "Entry",
     "ImageIndex",
     "ImageManifest",
+    "ImportOutcome",
     "KitTree",
     "Kitfile",
     "KitlineError",
@@ -60,8 +62,10 @@ __all__ = [
     "doctor",
     "export",
     "import_",
+    "import_many",
     "inspect",
     "list_",
+    "list_sources",
     "login",
     "logout",
     "open_kit",
@@ -82,6 +86,7 @@ _HOMES = {
     "Entry": "kit.tree",
     "ImageIndex": "oci.manifest",
     "ImageManifest": "oci.manifest",
+    "ImportOutcome": "operations.import_many",
     "KitTree": "kit.tree",
     "Kitfile": "kit.kitfile",
     "KitlineError": "errors",
@@ -97,8 +102,10 @@ _HOMES = {
     "doctor": "operations.doctor",
     "export": "operations.export",
     "import_": "operations.import_",
+    "import_many": "operations.import_many",
     "inspect": "operations.inspect",
     "list_": "operations.list_",
+    "list_sources": "operations.import_many",
     "login": "operations.accounts",
     "logout": "operations.accounts",
     "open_kit": "operations.open_kit",

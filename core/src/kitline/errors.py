@@ -274,9 +274,13 @@ class Cancelled(KitlineError):
 
 
 class WriteBackFailed(KitlineError):
-    """The push stands, but the tool that the content came from was not told."""
+    """The push stands, as `reference`, but the tool that the content came from was not told."""
 
     exit_code = 4
+
+    def __init__(self, message: str, *, reference: str = "") -> None:
+        super().__init__(message)
+        self.reference = reference
 
 
 class PluginError(KitlineError):

@@ -153,5 +153,7 @@ def tell_tools(
     failed = [each for each in results if not each.ok]
     if failed and settings.write_back == "require":
         reasons = "; ".join(f"{each.plugin}: {each.warning}" for each in failed)
-        raise WriteBackFailed(f"pushed {pinned}, but not written back: {reasons}")
+        raise WriteBackFailed(
+            f"pushed {pinned}, but not written back: {reasons}", reference=str(pinned)
+        )
     return results
