@@ -8,7 +8,6 @@ import signal
 import sys
 import threading
 from contextlib import contextmanager, suppress
-from difflib import get_close_matches
 from importlib import import_module
 from typing import TYPE_CHECKING
 
@@ -20,6 +19,8 @@ from kitline.errors import Cancelled, KitlineError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from click.shell_completion import CompletionItem
 
 VERBS = {
     "pack": "pack",
@@ -34,6 +35,7 @@ VERBS = {
     "diff": "diff",
     "tag": "tag",
     "remove": "remove",
+    "keygen": "keygen",
     "sign": "sign",
     "verify": "verify",
     "attest": "attest",
@@ -49,15 +51,19 @@ VERBS = {
 
 
 class Verbs(click.Group):
-    """Loads a verb's module when it is needed."""
+    """Loads a verb's module, or a plugin's command, when it is needed."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return kitline's own verbs."""
         return list(VERBS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         module = VERBS.get(cmd_name)
         if module is None:
-            return None
+            from kitline.cli.plugin_commands import find_commands
+
+            added = find_commands(VERBS).get(cmd_name)
+            return added.load() if added else None
         command = import_module(f"kitline.cli.{module}").command
         assert isinstance(command, click.Command)
         return command
@@ -67,10 +73,39 @@ class Verbs(click.Group):
     ) -> tuple[str | None, click.Command | None, list[str]]:
         """Find the verb, or say which one was probably meant."""
         if args and args[0] not in VERBS and not args[0].startswith("-"):
-            near = get_close_matches(args[0], VERBS, n=1)
-            hint = f"did you mean {near[0]!r}?" if near else "'kitline --help' lists them"
-            raise UsageError(f"there is no verb {args[0]!r}; {hint}")
+            from kitline.cli.plugin_commands import find_commands, hint_for
+
+            added = find_commands(VERBS)
+            if args[0] not in added:
+                hint = hint_for(args[0], (*VERBS, *added))
+                raise UsageError(f"there is no verb {args[0]!r}; {hint}")
         return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the verbs, then what plugins add, by name alone."""
+        super().format_commands(ctx, formatter)
+        from kitline.cli.plugin_commands import find_commands
+
+        rows = [
+            (each.name, f"({each.sources[0].titled})")
+            for each in find_commands(VERBS).values()
+            if not each.problem
+        ]
+        if rows:
+            with formatter.section("Added by plugins"):
+                formatter.write_dl(rows)
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """Complete the names of plugins' commands too, without loading them."""
+        from click.shell_completion import CompletionItem
+
+        from kitline.cli.plugin_commands import find_commands
+
+        names = [name for name, each in find_commands(VERBS).items() if not each.problem]
+        return [
+            *super().shell_complete(ctx, incomplete),
+            *(CompletionItem(name) for name in names if name.startswith(incomplete)),
+        ]
 
 
 @click.group(

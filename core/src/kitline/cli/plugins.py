@@ -15,10 +15,13 @@ from kitline.cli import options
 @options.json_option
 def command(as_json: bool) -> None:
     """List plugins with their importers and exporters."""
+    from kitline.cli.main import VERBS
+    from kitline.cli.plugin_commands import find_commands
     from kitline.plugin.manager import Plugins
 
     settings = options.load_settings()
     found = Plugins.load(disabled=settings.disable_plugins).list()
+    commands = find_commands(VERBS, disabled=settings.disable_plugins).values()
     if as_json:
         rows = [
             {
@@ -33,7 +36,15 @@ def command(as_json: bool) -> None:
             }
             for each in found
         ]
-        options.print_json({"plugins": rows})
+        added = [
+            {
+                "name": each.name,
+                "distributions": [source.distribution for source in each.sources],
+                "problem": each.problem,
+            }
+            for each in commands
+        ]
+        options.print_json({"plugins": rows, "commands": added})
         return
     if not found:
         options.say("no plugin is installed; try 'pip install kitline-mlflow'")
@@ -46,3 +57,8 @@ def command(as_json: bool) -> None:
             click.echo(f"  exports {exporter.name}: {exporter.summary}")
         if each.problem:
             click.echo(f"  {each.problem}")
+    for added_command in commands:
+        by = ", ".join(source.titled for source in added_command.sources)
+        click.echo(f"command 'kitline {added_command.name}' ({by})")
+        if added_command.problem:
+            click.echo(f"  {added_command.problem}")
