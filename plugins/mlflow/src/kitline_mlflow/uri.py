@@ -19,7 +19,9 @@ SCHEMES = (SCHEME, "oci")
 MODEL = "model"
 """The word for the drawer that MLflow loads."""
 
-_FORBIDDEN = re.compile(r"[\\%?#\x00-\x20\x7f-\xa0\u2000-\u200f\u2028-\u202f\u205f-\u206f\ufeff]")
+_FORBIDDEN = re.compile(
+    r"[\\%?#\x00-\x20\x7f-\xa0\u2000-\u200f\u2028-\u202f\u205f-\u206f\ufeff\ud800-\udfff]"
+)
 _NAME = re.compile(
     r"(?P<repository>[^:@]+)(?::(?P<tag>[^/@]+))?(?:@(?P<digest>sha256:[0-9a-f]{64}))?"
     r"(?:/(?P<path>.*))?\Z"
