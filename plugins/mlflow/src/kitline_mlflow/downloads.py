@@ -1,6 +1,8 @@
-"""Downloads: the files of a server, each fetched once, into a folder that does not outlive its use.
+"""Downloads: for stores that MLflow cannot stream from, one file at a time, without a name.
 
-The folder is locked by its process. A kill leaves it behind; the next import removes it.
+MLflow reads S3, Google Cloud Storage and their kin only into files. Such a file lives as long as
+it is being read: it loses its name as soon as it is complete. Its folder is locked by its process;
+a kill leaves it behind, and the next import removes it.
 """
 
 from __future__ import annotations
@@ -13,11 +15,12 @@ import re
 import shutil
 import tempfile
 import time
-import weakref
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kitline.errors import SourceError
+
+from kitline_mlflow.redact import Redactor
 
 if TYPE_CHECKING:
     from kitline.plugin import ByteStream
@@ -30,25 +33,33 @@ _MINUTE = 60.0
 
 
 class Downloads:
-    """Files of a server, each fetched once; they go away with the last entry that needs them."""
+    """Opens files of an artifact folder by downloading them."""
 
     def __init__(self, artifacts: ArtifactRepository) -> None:
         remove_dead_folders()
         self._artifacts = artifacts
-        self._folder = Path(tempfile.mkdtemp(prefix=PREFIX))
-        fd = os.open(self._folder, _FLAGS)
-        _lock(fd)
-        weakref.finalize(self, _remove, self._folder, fd)
 
     def open(self, path: str, size: int | None, offset: int) -> ByteStream:
-        """Open a file at `offset`, downloaded first if it is not here yet."""
-        local = self._folder / path
-        if not local.is_file():
-            self._artifacts.download_artifacts(path, str(self._folder))  # type: ignore[no-untyped-call] # MLflow
+        """Download a file and open it at `offset`; it is gone once the stream is closed."""
+        folder = Path(tempfile.mkdtemp(prefix=PREFIX))
+        fd = os.open(folder, _FLAGS)
+        try:
+            _lock(fd)
+            local = folder / "file"
+            self._download(path, local)
             if size is not None and (found := local.stat().st_size) != size:
-                local.unlink()
                 raise SourceError(f"the server lists {path!r} with {size} bytes and sent {found}")
-        return open_local(local, offset)
+            return open_local(local, offset)
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+            os.close(fd)
+
+    def _download(self, path: str, local: Path) -> None:
+        try:
+            self._artifacts._download_file(path, str(local))  # type: ignore[no-untyped-call] # MLflow
+        except Exception as cause:  # whatever the store's own client raises
+            reason = Redactor().text(" ".join(str(cause).split()))
+            raise SourceError(f"cannot download {path!r}: {reason}") from cause
 
 
 def open_local(path: Path, offset: int) -> ByteStream:
@@ -86,11 +97,6 @@ def _lock(fd: int) -> bool:
     except OSError:
         return False
     return True
-
-
-def _remove(folder: Path, fd: int) -> None:
-    shutil.rmtree(folder, ignore_errors=True)
-    os.close(fd)
 
 
 def _without_links(path: str, flags: int) -> int:

@@ -1,13 +1,14 @@
 """The files of a logged model as entries of a kit, read where they lie.
 
-Those of a local artifact store are opened in place; those behind a server are fetched one by one
-when their turn comes. Both give the same entries: names and sizes, modes 0644 and 0755.
+Those of a local artifact store are opened in place; those behind a server are streamed when their
+turn comes. Both give the same entries: names and sizes, modes 0644 and 0755.
 """
 
 from __future__ import annotations
 
 import os
 import stat
+import tempfile
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,6 +17,9 @@ from kitline.errors import SourceError
 from kitline.plugin import Entry
 
 from kitline_mlflow.downloads import Downloads, open_local
+from kitline_mlflow.http_files import HttpFiles
+from kitline_mlflow.redact import clean_address
+from kitline_mlflow.server import list_files
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -27,40 +31,70 @@ FOLDER = "model"
 """Where the model's files lie in the kit."""
 
 
-def find_files(folder: Path) -> tuple[Entry, ...]:
-    """Return the files of a local artifact folder.
+def open_files(
+    artifacts: ArtifactRepository, folder: str = FOLDER
+) -> tuple[tuple[Entry, ...], tuple[str, ...]]:
+    """Return the files of an artifact folder, and warnings; `folder` is their place in the kit.
+
+    Raises:
+        SourceError: if the folder is missing, or something in it is no file inside of it.
+    """
+    from mlflow.store.artifact.http_artifact_repo import HttpArtifactRepository
+    from mlflow.store.artifact.local_artifact_repo import LocalArtifactRepository
+
+    if isinstance(artifacts, LocalArtifactRepository):
+        return find_files(Path(artifacts.artifact_dir), folder), ()
+    files = fetch_files(artifacts, list_files(artifacts), folder)
+    if isinstance(artifacts, HttpArtifactRepository) or not files:
+        return files, ()
+    where = clean_address(artifacts.artifact_uri)
+    return files, (
+        f"MLflow cannot stream from {where!r}: each file is downloaded to"
+        f" {tempfile.gettempdir()!r} first, one at a time",
+    )
+
+
+def find_files(root: Path, folder: str = FOLDER) -> tuple[Entry, ...]:
+    """Return the files of a local artifact folder; `folder` is their place in the kit.
 
     Raises:
         SourceError: if a link leaves the folder or something is no file.
     """
-    root = folder.resolve()
+    root = root.resolve()
     if not root.is_dir():
-        raise SourceError(f"the model's folder {str(folder)!r} is missing")
+        raise SourceError(f"the model's folder {str(root)!r} is missing")
     found = []
     for parent, folders, files in os.walk(root):
-        folders[:] = [name for name in folders if not _is_left_out(name)]
+        folders[:] = [name for name in folders if not is_left_out(name)]
         linked = [name for name in folders if Path(parent, name).is_symlink()]
         if linked:
             raise SourceError(f"{str(Path(parent, linked[0]))!r} is a link to a folder")
-        found += [_local_file(root, Path(parent, name)) for name in files if not _is_left_out(name)]
+        kept = [name for name in files if not is_left_out(name)]
+        found += [_local_file(root, Path(parent, name), folder) for name in kept]
     return tuple(found)
 
 
 def fetch_files(
-    artifacts: ArtifactRepository, listing: Iterable[tuple[str, int | None]]
+    artifacts: ArtifactRepository,
+    listing: Iterable[tuple[str, int | None]],
+    folder: str = FOLDER,
 ) -> tuple[Entry, ...]:
-    """Return the files of a remote artifact folder; each is downloaded when it is first opened."""
-    downloads = Downloads(artifacts)
+    """Return the files of a remote artifact folder; each is read when it is opened."""
+    from mlflow.store.artifact.http_artifact_repo import HttpArtifactRepository
+
+    source: HttpFiles | Downloads
+    if isinstance(artifacts, HttpArtifactRepository):
+        source = HttpFiles(artifacts)
+    else:
+        source = Downloads(artifacts)
     return tuple(
-        Entry(
-            path=f"{FOLDER}/{_checked(path)}", size=size, open=partial(downloads.open, path, size)
-        )
+        Entry(path=f"{folder}/{_checked(path)}", size=size, open=partial(source.open, path, size))
         for path, size in listing
-        if not any(_is_left_out(name) for name in path.split("/"))
+        if not any(is_left_out(name) for name in path.split("/"))
     )
 
 
-def _is_left_out(name: str) -> bool:
+def is_left_out(name: str) -> bool:
     """Tell what MLflow or Python leave in the folder later, and is no part of the model."""
     # registered_model_meta: written by MLflow up to 3.17 into the store itself on each download
     return name in ("registered_model_meta", "__pycache__") or name.startswith(
@@ -75,7 +109,7 @@ def _checked(path: str) -> str:
     return path
 
 
-def _local_file(root: Path, path: Path) -> Entry:
+def _local_file(root: Path, path: Path, folder: str) -> Entry:
     target = path.resolve()
     if not target.is_relative_to(root):
         raise SourceError(f"{str(path)!r} is a link that leaves the model's folder")
@@ -83,7 +117,7 @@ def _local_file(root: Path, path: Path) -> Entry:
     if not stat.S_ISREG(status.st_mode):
         raise SourceError(f"{str(path)!r} is neither a file nor a folder")
     return Entry(
-        path=f"{FOLDER}/{path.relative_to(root).as_posix()}",
+        path=f"{folder}/{path.relative_to(root).as_posix()}",
         size=status.st_size,
         open=partial(open_local, target),
         fingerprint=partial(_fingerprint, target),

@@ -12,15 +12,16 @@ if TYPE_CHECKING:
 
 @hookimpl
 def kitline_importers() -> list[Importer]:
-    """Offer the importer of MLflow's logged models."""
-    from kitline_mlflow.importer import collect
+    """Offer the importer of MLflow's models, runs and prompts."""
+    from kitline_mlflow.importer import collect, expand
 
     return [
         Importer(
             name="mlflow",
-            schemes=("mlflow", "runs"),
-            summary="the logged model of an MLflow run: mlflow://runs/ID, runs:/ID",
+            schemes=("mlflow", "runs", "models", "prompts"),
+            summary="MLflow's models, runs and prompts: mlflow://runs/ID, models:/NAME/3, …",
             collect=collect,
+            expand=expand,
         )
     ]
 

@@ -1,0 +1,168 @@
+"""Files behind an MLflow server, streamed by HTTP: nothing is stored on the way.
+
+Requests go through MLflow's own function, so that its credentials, certificates, headers and
+retries hold. A stream that breaks is asked for again from where it stood.
+"""
+
+from __future__ import annotations
+
+import posixpath
+from typing import TYPE_CHECKING
+from urllib.parse import quote
+
+from kitline.errors import SourceError
+
+from kitline_mlflow.redact import clean_address
+
+if TYPE_CHECKING:
+    from types import TracebackType
+    from typing import Self
+
+    from kitline.plugin import ByteStream
+    from mlflow.store.artifact.http_artifact_repo import HttpArtifactRepository
+    from requests import Response
+
+_ATTEMPTS = 4
+_DROP = 1 << 16
+
+
+class HttpFiles:
+    """Opens files of an artifact folder that a server passes on."""
+
+    def __init__(self, artifacts: HttpArtifactRepository) -> None:
+        self._artifacts = artifacts
+
+    def open(self, path: str, size: int | None, offset: int) -> ByteStream:
+        """Open a file at `offset` bytes; reading checks that the server sends what it listed."""
+        return _HttpStream(self, path, size, offset)
+
+    def request(self, path: str, offset: int) -> Response:
+        """Ask for a file from `offset` on; the answer is not read yet."""
+        from mlflow.utils.rest_utils import http_request
+
+        headers = {"Accept-Encoding": "identity"}
+        if offset:
+            headers["Range"] = f"bytes={offset}-"
+        # MLflow leaves '#', '?' and '%' as they are, and the server would not see the name
+        return http_request(  # type: ignore[no-any-return, no-untyped-call] # MLflow
+            self._artifacts._host_creds,
+            posixpath.join("/", quote(path)),
+            "GET",
+            stream=True,
+            extra_headers=headers,
+        )
+
+    def describe(self, path: str) -> str:
+        """Return how messages name a file."""
+        return f"{path!r} at {clean_address(str(self._artifacts.artifact_uri))!r}"
+
+
+class _HttpStream:
+    def __init__(self, files: HttpFiles, path: str, size: int | None, offset: int) -> None:
+        self._files = files
+        self._path = path
+        self._size = size
+        self._position = offset
+        self._etag: str | None = None
+        self._answer: Response | None = None
+        self._attempts = _ATTEMPTS
+        if size is None or offset < size:
+            self._answer = self._ask()
+
+    def readinto(self, buffer: memoryview, /) -> int:
+        while self._answer is not None:
+            count = self._read(self._answer, buffer)
+            if count is None:
+                self._again()
+                continue
+            self._position += count
+            if self._size is not None and self._position > self._size:
+                raise self._wrong_size("at least ")
+            if count or self._is_whole():
+                return count
+            self._again()
+        return 0
+
+    def close(self) -> None:
+        if self._answer is not None:
+            self._answer.close()
+            self._answer = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+        /,
+    ) -> None:
+        self.close()
+
+    def _read(self, answer: Response, buffer: memoryview) -> int | None:
+        """Return how many bytes came, None if the connection broke."""
+        from urllib3.exceptions import HTTPError
+
+        try:
+            return int(answer.raw.readinto(buffer))
+        except (HTTPError, OSError):
+            return None
+
+    def _is_whole(self) -> bool:
+        return self._size is None or self._position == self._size
+
+    def _again(self) -> None:
+        """Ask for the rest after a break."""
+        self.close()
+        self._attempts -= 1
+        if self._attempts == 0:
+            raise self._wrong_size("only ")
+        self._answer = self._ask()
+
+    def _ask(self) -> Response:
+        from mlflow.exceptions import MlflowException
+
+        try:
+            answer = self._files.request(self._path, self._position)
+        except (MlflowException, OSError) as cause:
+            raise self._failed(" ".join(str(cause).split())) from cause
+        try:
+            self._check(answer)
+        except BaseException:
+            answer.close()
+            raise
+        return answer
+
+    def _check(self, answer: Response) -> None:
+        if answer.status_code not in (200, 206):
+            raise self._failed(f"status {answer.status_code}")
+        if answer.headers.get("Content-Encoding", "identity") != "identity":
+            answer.raw.decode_content = True
+        etag = answer.headers.get("ETag")
+        if self._etag is not None and etag != self._etag:
+            raise self._failed("it changed while it was read")
+        self._etag = etag
+        if answer.status_code == 200 and self._position:
+            self._drop(answer, self._position)  # the server knows no ranges
+        elif answer.status_code == 206:
+            given = answer.headers.get("Content-Range", "")
+            if not given.startswith(f"bytes {self._position}-"):
+                raise self._failed(f"asked for bytes from {self._position} on, got {given!r}")
+
+    def _drop(self, answer: Response, count: int) -> None:
+        waste = memoryview(bytearray(_DROP))
+        while count:
+            dropped = self._read(answer, waste[: min(count, _DROP)])
+            if not dropped:
+                raise self._failed("the connection broke")
+            count -= dropped
+
+    def _wrong_size(self, how: str) -> SourceError:
+        return SourceError(
+            f"the server lists {self._path!r} with {self._size} bytes and sent"
+            f" {how}{self._position}"
+        )
+
+    def _failed(self, reason: str) -> SourceError:
+        return SourceError(f"cannot read {self._files.describe(self._path)}: {reason}")
