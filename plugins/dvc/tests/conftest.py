@@ -10,9 +10,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from kitline.testing.fixtures import local_registry
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
+
+    from kitline.kit.pack import Packed
+    from kitline.plugin import Collected
+
+__all__ = ["local_registry"]
 
 # before DVC is imported for the first time
 os.environ.update(
