@@ -137,31 +137,24 @@ def _quoted(text: str) -> str:
 
 
 def _set_stage(file: YamlFile, name: str, wanted: dict[str, Any], *, force: bool) -> None:
-    stages = file.data.get("stages")
-    if stages is None:
-        stages = file.data["stages"] = {}
+    stages = file.data.get("stages") or {}
     if not isinstance(stages, dict):
         raise TargetError(f"cannot add a stage to {os.fspath(file.path)!r}: 'stages' is no map")
     found = stages.get(name)
-    if found is None:
-        stages[name] = wanted
+    if isinstance(found, dict) and all(found.get(key) == wanted[key] for key in wanted):
         return
-    same = isinstance(found, dict) and all(found.get(key) == wanted[key] for key in wanted)
-    if same:
-        return
-    if not force:
+    if found is not None and not force:
         raise TargetError(
             f"{os.fspath(file.path)!r} has a stage {name!r} that does something else;"
             " choose another --name, or replace it with --force"
         )
-    stages[name] = wanted
+    file.set_key(("stages", name), wanted)
 
 
 def _set_digest(file: YamlFile, name: str, digest: str, *, force: bool) -> str | None:
     """Set the parameter; return the digest that was there, if it was another one."""
     section = file.data.get(name)
-    if section is None:
-        section = file.data[name] = {}
+    section = {} if section is None else section
     if not isinstance(section, dict):
         raise TargetError(
             f"{os.fspath(file.path)!r} has a parameter {name!r} already; choose another --name"
@@ -174,7 +167,7 @@ def _set_digest(file: YamlFile, name: str, digest: str, *, force: bool) -> str |
             f"{os.fspath(file.path)!r} has {name}.digest = {found!r}, which is no digest;"
             " choose another --name, or replace it with --force"
         )
-    section["digest"] = digest
+    file.set_key((name, "digest"), digest)
     return None if found is None else str(found)
 
 
