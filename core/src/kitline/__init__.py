@@ -34,9 +34,11 @@ if TYPE_CHECKING:
     from kitline.operations.open_kit import open_kit
     from kitline.operations.pack import pack
     from kitline.operations.settings import Settings
+    from kitline.operations.sign import attest_signed, sign
     from kitline.operations.statements import AttachedStatement, attest, read_statements
     from kitline.operations.transfer import copy, pull, push
     from kitline.operations.unpack import unpack
+    from kitline.operations.verify import list_attestations, verify
     from kitline.store.interface import Store
 
 __all__ = [
@@ -57,6 +59,7 @@ __all__ = [
     "Settings",
     "Store",
     "attest",
+    "attest_signed",
     "copy",
     "diff",
     "doctor",
@@ -65,6 +68,7 @@ __all__ = [
     "import_many",
     "inspect",
     "list_",
+    "list_attestations",
     "list_sources",
     "login",
     "logout",
@@ -75,8 +79,10 @@ __all__ = [
     "push",
     "read_statements",
     "remove",
+    "sign",
     "tag",
     "unpack",
+    "verify",
 ]
 
 _HOMES = {
@@ -97,6 +103,7 @@ _HOMES = {
     "Settings": "operations.settings",
     "Store": "store.interface",
     "attest": "operations.statements",
+    "attest_signed": "operations.sign",
     "copy": "operations.transfer",
     "diff": "operations.diff",
     "doctor": "operations.doctor",
@@ -105,6 +112,7 @@ _HOMES = {
     "import_many": "operations.import_many",
     "inspect": "operations.inspect",
     "list_": "operations.list_",
+    "list_attestations": "operations.verify",
     "list_sources": "operations.import_many",
     "login": "operations.accounts",
     "logout": "operations.accounts",
@@ -115,8 +123,10 @@ _HOMES = {
     "push": "operations.transfer",
     "read_statements": "operations.statements",
     "remove": "operations.naming",
+    "sign": "operations.sign",
     "tag": "operations.naming",
     "unpack": "operations.unpack",
+    "verify": "operations.verify",
 }
 
 

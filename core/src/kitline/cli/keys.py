@@ -37,11 +37,27 @@ def verifying_key_option() -> Callable[[Any], Any]:
 
 def ask_password() -> Callable[[str], str] | None:
     """Return how to ask a person for a password; None where nobody sits at a terminal."""
+    return _ask(confirm=False)
+
+
+def ask_new_password() -> Callable[[str], str] | None:
+    """Return how to ask a person twice; None where nobody sits at a terminal."""
+    return _ask(confirm=True)
+
+
+def _ask(*, confirm: bool) -> Callable[[str], str] | None:
     if sys.stdin is None or not sys.stdin.isatty():
         return None
 
     def ask(prompt: str) -> str:
-        found: str = click.prompt(prompt, hide_input=True, default="", show_default=False, err=True)
+        found: str = click.prompt(
+            prompt,
+            hide_input=True,
+            default="",
+            show_default=False,
+            confirmation_prompt=confirm,
+            err=True,
+        )
         return found
 
     return ask

@@ -61,7 +61,7 @@ def find_password(source: str, ask: Callable[[str], str] | None) -> bytes:
             return os.environ[name].encode()
     if ask is None:
         raise UnusableKey(
-            f"key {source!r} is encrypted and there is nobody to ask for its password; set"
+            f"there is nobody to ask for the password of key {source!r}; set"
             f" {' or '.join(PASSWORD_VARIABLES)}"
         )
     return ask(f"Password of {source}").encode()

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 CANDIDATES_LIMIT = 1000
 """How many signatures and attestations about one artifact are looked at."""
+TOTAL_LIMIT = 256 << 20
+"""How many bytes of those that passed are kept at once."""
 _BROKEN = (VerificationError, MalformedContent, NotFound)
 
 
@@ -93,6 +95,7 @@ def examine(
     """Read candidates until `enough` passed; those that say the right type come first."""
     passed: list[Evidence] = []
     failures: list[str] = []
+    size = 0
     found = find_candidates(store, subject)
     for each in sorted(found[:CANDIDATES_LIMIT], key=lambda c: c.hint != predicate_type):
         try:
@@ -104,6 +107,10 @@ def examine(
         except _BROKEN as cause:
             failures.append(f"{each.digest} ({each.form}): {cause}")
             continue
+        size += len(read.payload)
+        if size > TOTAL_LIMIT:
+            failures.append(f"more than {TOTAL_LIMIT} bytes are attached; the rest was left out")
+            break
         passed.append(read)
         if enough is not None and len(passed) >= enough:
             break
