@@ -10,6 +10,9 @@ import click
 from kitline.cli import options
 
 if TYPE_CHECKING:
+    from collections.abc import Container
+
+    from kitline.kit.kitfile import KitPart
     from kitline.operations.inspect import Inspection
 
 
@@ -54,16 +57,18 @@ def _show(result: Inspection, *, whole: bool) -> None:
     from rich.text import Text
 
     from kitline.kit.kitfile_write import write_kitfile
+    from kitline.kit.partitions import shared_paths
 
     kitfile = write_kitfile(result.kit.kitfile).rstrip()
     console = options.console(err=True)
     console.print(Text(options.printable_lines(kitfile)))
     path = Column("path", overflow="fold")
     table = Table("drawer", path, "size", "digest", box=None, pad_edge=False, header_style="bold")
+    shared = shared_paths([part for part, _ in result.kit.layers])
     for part, layer in result.kit.layers:
         table.add_row(
             part.drawer,
-            Text(options.printable(part.clean_path)),
+            Text(options.printable(_place(part, shared))),
             options.human_size(layer.size),
             layer.digest.hex[:12],
         )
@@ -82,3 +87,8 @@ def _show(result: Inspection, *, whole: bool) -> None:
         if whole and statement.predicate is not None:
             text = json.dumps(dict(statement.predicate), indent=2, ensure_ascii=False)
             console.print(Text(options.printable_lines(text)))
+
+
+def _place(part: KitPart, shared: Container[str]) -> str:
+    """Return the path, and the name too where several entries share the path."""
+    return f"{part.clean_path} ({part.name})" if part.clean_path in shared else part.clean_path

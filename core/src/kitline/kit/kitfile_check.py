@@ -148,13 +148,20 @@ def _check_paths(kitfile: Kitfile) -> Iterator[Problem]:
         users[clean_path(entry.path)].append(where)
     if kitfile.model and not kitfile.model.is_remote:
         users[clean_path(kitfile.model.path)].insert(0, "model")
+    partitions = _local_datasets(kitfile)
     for path, fields in users.items():
         for where in fields[1:]:
+            if where in partitions and fields[0] in partitions:
+                continue  # parts of one dataset; pack asks the tree which file belongs to which
             reason = f"{path!r} is the path of {fields[0]} too"
             if where.startswith("prompts") or fields[0].startswith("prompts"):
                 reason += "; kit does not look at prompts, and then unpacks one file twice"
             yield Problem(f"{where}.path", reason)
     yield from _check_remote_folders(kitfile, users)
+
+
+def _local_datasets(kitfile: Kitfile) -> set[str]:
+    return {f"datasets[{n}]" for n, each in enumerate(kitfile.datasets) if not each.is_remote}
 
 
 def _check_remote_folders(kitfile: Kitfile, users: dict[str, list[str]]) -> Iterator[Problem]:

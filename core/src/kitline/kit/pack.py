@@ -7,6 +7,7 @@ user enter it.
 from __future__ import annotations
 
 import time
+from collections import defaultdict
 from dataclasses import dataclass, field
 from functools import cache, partial
 from typing import TYPE_CHECKING
@@ -17,6 +18,7 @@ from kitline.kit.layer import TarLayer
 from kitline.kit.layer_entries import layer_entries
 from kitline.kit.mcpb import check_mcp_bundle
 from kitline.kit.memo import NO_MEMO, is_settled
+from kitline.kit.partitions import Partitions
 from kitline.kit.raw_layer import RawLayer, file_metadata
 from kitline.kit.spool import Spool
 from kitline.oci import media_types
@@ -172,17 +174,20 @@ def _plan(
         )
     paths = {part.clean_path for part in parts} | set(options.remote_paths)
     left_out: frozenset[str] = getattr(tree, "left_out", frozenset())
+    partitions = Partitions(tree, entries)
     plans = []
     for part in parts:
         chosen = layer_entries(
-            entries,
+            partitions.candidates(part),
             part.clean_path,
             paths,
             field=part.field,
             left_out=left_out,
             kit_differs=warnings,
         )
+        partitions.take(part, chosen)
         plans.append(_plan_layer(part, chosen, options))
+    partitions.check_whole()
     return plans
 
 
@@ -218,7 +223,7 @@ def _push_layer(
     plan: _Plan,
     store: Target,
     memo: LayerMemo,
-    known: Callable[[], Mapping[str, int]],
+    known: Callable[[], Mapping[str, set[int]]],
     progress: Progress,
 ) -> PackedLayer:
     """Bring one layer into the store: remembered, hashed first, or in one pass."""
@@ -229,7 +234,7 @@ def _push_layer(
     if remembered is not None and not store.has_blob(remembered):
         remembered = None  # the memo only saves reading what the store already holds
     digest = remembered
-    if digest is None and source.size >= LARGE and known().get(name) == source.size:
+    if digest is None and source.size >= LARGE and source.size in known().get(name, ()):
         digest = _hash(source, name, progress)
     if remembered is not None:
         progress.begin(name, source.size).end("exists")
@@ -272,9 +277,11 @@ def _workers(plans: Sequence[_Plan]) -> int:
     return 2 if large else 64
 
 
-def _sizes_by_path(previous: ImageManifest | None) -> dict[str, int]:
-    layers = previous.layers if previous else ()
-    return {layer.annotations.get(media_types.FILEPATH, ""): layer.size for layer in layers}
+def _sizes_by_path(previous: ImageManifest | None) -> dict[str, set[int]]:
+    found: dict[str, set[int]] = defaultdict(set)
+    for layer in previous.layers if previous else ():
+        found[layer.annotations.get(media_types.FILEPATH, "")].add(layer.size)
+    return found
 
 
 def _check_raw_layers(plans: Sequence[_Plan]) -> None:

@@ -6,7 +6,7 @@ A folder is one; so are a DVC revision in a cache and an MLflow artifact folder 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -55,3 +55,14 @@ class KitTree(Protocol):
 
     def entries(self) -> Iterable[Entry]:
         """Return folders and files, folders before their content, names in byte order."""
+
+
+@runtime_checkable
+class PartitionedTree(Protocol):
+    """A KitTree that knows by itself what each part holds, such as partitions of one folder."""
+
+    def part_entries(self, field: str) -> Sequence[Entry]:
+        """Return the entries of a part, named by its `KitPart.field` (`datasets[2]`), in order.
+
+        Each file of the tree belongs to one part exactly, and lies at or below the part's path.
+        """

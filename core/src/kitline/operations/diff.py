@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from kitline.kit.kit_config import to_json
 from kitline.kit.load import load_kit
+from kitline.kit.partitions import shared_paths
 from kitline.operations.defaults import settings_or_default
 from kitline.operations.stores import Stores, read_reference
 from kitline.store.progress import SILENT
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
     from kitline.kit.kitfile import Kitfile
     from kitline.kit.load import LoadedKit
@@ -131,9 +133,20 @@ def _parameters(kitfile: Kitfile) -> dict[str, Any]:
     found: dict[str, Any] = {}
     if kitfile.model is not None and kitfile.model.parameters is not None:
         found |= _flat(kitfile.model.parameters, "model")
-    for each in kitfile.datasets:
+    names = _distinct([each.name or each.path for each in kitfile.datasets])
+    for name, each in zip(names, kitfile.datasets, strict=True):
         if each.parameters is not None:
-            found |= _flat(each.parameters, f"datasets.{each.name or each.path}")
+            found |= _flat(each.parameters, f"datasets.{name}")
+    return found
+
+
+def _distinct(names: Sequence[str]) -> list[str]:
+    """Number names that are there before, in their order: `a`, `b`, `a (2)`."""
+    seen: Counter[str] = Counter()
+    found = []
+    for name in names:
+        seen[name] += 1
+        found.append(f"{name} ({seen[name]})" if seen[name] > 1 else name)
     return found
 
 
@@ -153,9 +166,17 @@ def _digests(kit: LoadedKit) -> set[Digest]:
 
 
 def _layers(kit: LoadedKit) -> dict[str, dict[str, Any]]:
+    shared = shared_paths([part for part, _ in kit.layers])
+    names = _distinct(
+        [
+            f"{part.drawer}:{part.clean_path}"
+            + (f"#{part.name}" if part.name and part.clean_path in shared else "")
+            for part, _ in kit.layers
+        ]
+    )
     return {
-        f"{part.drawer}:{part.clean_path}": {"digest": str(layer.digest), "size": layer.size}
-        for part, layer in kit.layers
+        name: {"digest": str(layer.digest), "size": layer.size}
+        for name, (_, layer) in zip(names, kit.layers, strict=True)
     }
 
 

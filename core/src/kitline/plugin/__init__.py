@@ -23,7 +23,7 @@ if TYPE_CHECKING:
         Prompt,
     )
     from kitline.kit.tar_reader import TarSink
-    from kitline.kit.tree import Entry, Fingerprint, KitTree
+    from kitline.kit.tree import Entry, Fingerprint, KitTree, PartitionedTree
     from kitline.oci.digest import Digest
     from kitline.oci.reference import PinnedReference, Reference
     from kitline.plugin.kit_content import kit_layers, read_kit, unpack_kit
@@ -77,6 +77,7 @@ __all__ = [
     "Package",
     "Parent",
     "Part",
+    "PartitionedTree",
     "PinnedReference",
     "PluginStatus",
     "Plugins",
@@ -125,6 +126,7 @@ _HOMES = {
     "Package": "kitline.kit.kitfile",
     "Parent": "kitline.plugin.records",
     "Part": "kitline.kit.kitfile",
+    "PartitionedTree": "kitline.kit.tree",
     "PinnedReference": "kitline.oci.reference",
     "PluginStatus": "kitline.plugin.status",
     "Plugins": "kitline.plugin.manager",
