@@ -91,6 +91,8 @@ class Policy:
     allow_plain_http: bool = True
     registries: tuple[str, ...] = ()
     """Registries that may be used; empty means any."""
+    public_only: bool = False
+    """Refuse private addresses of hosts that are not in `registries`; for servers, set in code."""
 
     def tighten(self, other: Policy) -> Policy:
         """Return what both allow."""
@@ -101,6 +103,7 @@ class Policy:
             allow_insecure=self.allow_insecure and other.allow_insecure,
             allow_plain_http=self.allow_plain_http and other.allow_plain_http,
             registries=both or self.registries or other.registries,
+            public_only=self.public_only or other.public_only,
         )
 
 

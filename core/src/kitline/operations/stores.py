@@ -128,6 +128,7 @@ class Stores:
             )
         return RegistryOptions(
             plain_http=self.settings.speaks_plain_http(registry),
+            trusted=allowed if self.settings.policy.public_only else None,
             insecure=self.settings.is_insecure(registry),
             ca_file=self.settings.ca_file,
             journal=self.settings.journal_folder,

@@ -17,6 +17,7 @@ from kitline.store.registry import faults
 from kitline.store.registry.auth import RegistryAuth
 from kitline.store.registry.oras_registry import Registry
 from kitline.store.registry.origin import Origin, follow
+from kitline.store.registry.reach import Reach
 from kitline.store.registry.retry import PASSING, Patience, retry_after
 from kitline.store.registry.scopes import Scope
 from kitline.store.registry.session import furnish, proxies_for
@@ -67,7 +68,12 @@ class RegistryClient(Registry):  # type: ignore[misc]  # oras ships no type info
         """Held while a reader puts back lost referrers, and for good once it was refused."""
         self._timeout = (options.connect_timeout, options.read_timeout)
         self.session.headers["User-Agent"] = f"kitline/{VERSION}"
-        furnish(self.session, connections=options.concurrency, timeout=options.read_timeout)
+        furnish(
+            self.session,
+            connections=options.concurrency,
+            timeout=options.read_timeout,
+            reach=None if options.trusted is None else Reach(options.trusted),
+        )
         self.auth = RegistryAuth(
             registry,
             origin=str(self.origin),

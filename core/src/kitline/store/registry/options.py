@@ -26,6 +26,8 @@ class RegistryOptions:
 
     plain_http: bool | None = None
     """True: plain HTTP; False: TLS; None: plain HTTP on loopback only."""
+    trusted: tuple[str, ...] | None = None
+    """Registries that may have private addresses; all else must be public. None: go anywhere."""
     insecure: bool = False
     """Accept any TLS certificate."""
     ca_file: Path | None = None

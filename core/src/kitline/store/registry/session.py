@@ -15,7 +15,11 @@ from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 
 if TYPE_CHECKING:
+    import socket
+
     import requests
+
+    from kitline.store.registry.reach import Reach
 
 BLOCK_SIZE = 1 << 20
 """Most bytes handed to the socket at once: at one per `read_timeout` the link is dead."""
@@ -24,8 +28,11 @@ BLOCK_SIZE = 1 << 20
 class Adapter(HTTPAdapter):
     """Sends bodies in large blocks; each block has `send_timeout` seconds to leave."""
 
-    def __init__(self, *, connections: int, send_timeout: float) -> None:
-        self._pools = _pools(send_timeout)
+    def __init__(
+        self, *, connections: int, send_timeout: float, reach: Reach | None = None
+    ) -> None:
+        self._pools = _pools(send_timeout, reach)
+        self._proxy_pools = _pools(send_timeout, None)  # what a proxy reaches is its own affair
         super().__init__(
             # A pool that blocks would wait for ever where a thread reads one blob of a
             # registry while it writes another.
@@ -41,14 +48,20 @@ class Adapter(HTTPAdapter):
 
     def proxy_manager_for(self, proxy: str, **settings: Any) -> Any:
         manager = super().proxy_manager_for(proxy, blocksize=BLOCK_SIZE, **settings)
-        manager.pool_classes_by_scheme = self._pools
+        manager.pool_classes_by_scheme = self._proxy_pools
         return manager
 
 
-def _pools(send_timeout: float) -> dict[str, type[HTTPConnectionPool]]:
+def _pools(send_timeout: float, reach: Reach | None) -> dict[str, type[HTTPConnectionPool]]:
     """Return connection pools whose writes do not run under the short timeout for connecting."""
 
     class Plain(HTTPConnection):
+        def _new_conn(self) -> socket.socket:
+            connection = super()._new_conn()
+            if reach is not None:
+                reach.check(self.host, self.port, connection)
+            return connection
+
         def send(self, data: Any) -> None:
             if self.sock is None:
                 self.connect()
@@ -56,6 +69,12 @@ def _pools(send_timeout: float) -> dict[str, type[HTTPConnectionPool]]:
             super().send(data)
 
     class Secure(HTTPSConnection):
+        def _new_conn(self) -> socket.socket:
+            connection = super()._new_conn()
+            if reach is not None:
+                reach.check(self.host, self.port, connection)
+            return connection
+
         def send(self, data: Any) -> None:
             if self.sock is None:
                 self.connect()
@@ -71,11 +90,13 @@ def _pools(send_timeout: float) -> dict[str, type[HTTPConnectionPool]]:
     return {"http": PlainPool, "https": SecurePool}
 
 
-def furnish(session: requests.Session, *, connections: int, timeout: float) -> None:
+def furnish(
+    session: requests.Session, *, connections: int, timeout: float, reach: Reach | None = None
+) -> None:
     """Fit a session with our adapter, and keep `~/.netrc` out of it."""
     session.auth = _unchanged
     for scheme in ("http://", "https://"):
-        session.mount(scheme, Adapter(connections=connections, send_timeout=timeout))
+        session.mount(scheme, Adapter(connections=connections, send_timeout=timeout, reach=reach))
 
 
 def _unchanged(request: requests.PreparedRequest) -> requests.PreparedRequest:
