@@ -77,6 +77,8 @@ def test_an_address_names_a_kit_and_a_path(text: str, name: str, path: str) -> N
         (f"modelkit://{PINNED}/a/..", "path"),
         (f"modelkit://{PINNED}//etc/passwd", "path"),
         (f"modelkit://{PINNED}/a//b", "path"),
+        (f"modelkit:///reg.example:5000/ns/iris@sha256:{HEX}", "path"),
+        (f"modelkit://reg.example/iris:v1/x@sha256:{HEX}", "path"),
         (f"modelkit://{PINNED}?x=1", "text"),
         (f"modelkit://{PINNED}#model", "text"),
         (f"modelkit://{PINNED}/%2e%2e/x", "text"),

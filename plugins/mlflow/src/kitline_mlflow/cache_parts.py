@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 import kitline
 from kitline.plugin import Digest
 
+from kitline_mlflow.policy import check_base
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
@@ -58,6 +60,7 @@ class KitOutline:
             model = base.kitfile.model
             if model is None or not model.is_remote:
                 break
+            check_base(model.path)
             base = kitline.inspect(model.path, settings=settings, referrers=False).kit
         main = next((part for part, _ in base.layers if part.field == "model"), None)
         return cls(parts=parts, model=None if main is None else main.clean_path)

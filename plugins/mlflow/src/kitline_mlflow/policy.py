@@ -56,9 +56,22 @@ def settings_for(uri: ModelkitURI) -> Settings:
             f" and {registry!r} is not one of them"
         )
     policy = settings.policy
-    server = type(policy)(allow_plain_http=False, registries=allowed)
+    server = type(policy)(allow_plain_http=False, registries=allowed, public_only=True)
     # a listed registry on loopback is still spoken to as everywhere
     return replace(settings, plain_http=(), policy=policy.tighten(server))
+
+
+def check_base(target: str) -> None:
+    """Refuse a base model in the local store or a folder of a server; `settings_for` does the rest.
+
+    Raises:
+        RefusedByServer: in a server process, if a kit says that its model lies there.
+    """
+    if is_server_process() and Reference.parse(target).registry is None:
+        raise RefusedByServer(
+            f"refused to read the base model {target!r} of a kit: an MLflow server does not open"
+            " its own local store"
+        )
 
 
 def allowed_registries() -> tuple[str, ...]:

@@ -137,7 +137,7 @@ def _check_path(path: str, text: str) -> None:
     for segment in path.split("/") if path else ():
         if segment in ("", ".", ".."):
             raise InvalidReference(text, "path", f"holds the segment {segment!r}")
-    bad = _FORBIDDEN.search(path)
+    bad = _FORBIDDEN.search(path) or re.search("@sha256:", path)
     if bad:
         raise InvalidReference(text, "path", f"holds {bad[0]!r}")
 
