@@ -64,5 +64,6 @@ class PartitionedTree(Protocol):
     def part_entries(self, field: str) -> Sequence[Entry]:
         """Return the entries of a part, named by its `KitPart.field` (`datasets[2]`), in order.
 
-        Each file of the tree belongs to one part exactly, and lies at or below the part's path.
+        Folders and files as `entries()` has them. Each file of the tree belongs to one part
+        exactly, and lies at or below the part's path.
         """
