@@ -25,10 +25,16 @@ _T = TypeVar("_T")
 SOURCE_RUN = "kitline.source.run-id"
 """On a copied run: the id that it had where it was made."""
 _PARENTS = "io.kitline.parents"
+_DATA = "data"
 _FOREIGN = ("mlflow.parentRunId", "mlflow.log-model.history", "mlflow.linkedPrompts")
 """Tags with ids of the other server."""
 _PARAM_LIMIT = 6000
 _TAG_LIMIT = 8000
+_FINISHED = "FINISHED"
+_STILL_RUNNING = (
+    "the kit's statement was made while the run was still going, so its copy ends with its last"
+    " metric; 'kitline_mlflow.attest_run()' after the end of a run tells the rest"
+)
 _POINTS = 1000
 _PARAMS = 100
 """The most that MLflow takes in one request."""
@@ -46,7 +52,7 @@ def start_run(server: TargetServer, experiment_id: str, facts: Facts, kit: Kit) 
         experiment_id,
         start_time=run.started,
         run_name=run.name,
-        tags={**kept, **names_of(kit), SOURCE_RUN: run.id},
+        tags={**kept, **names_of(kit), **_inputs_of(kit), SOURCE_RUN: run.id},
     )
     run_id = str(made.info.run_id)
     try:
@@ -62,7 +68,7 @@ def start_run(server: TargetServer, experiment_id: str, facts: Facts, kit: Kit) 
 
 
 def finish_run(server: TargetServer, run_id: str, model_id: str, facts: Facts) -> list[str]:
-    """Log the metrics, link the model and end the run; return what MLflow cuts off."""
+    """Log the metrics, link the model and end the run; return warnings."""
     from mlflow.entities import LoggedModelOutput
 
     run = facts.run
@@ -70,8 +76,18 @@ def finish_run(server: TargetServer, run_id: str, model_id: str, facts: Facts) -
     for batch in _batches(_metrics(facts, run, model_id), _POINTS):
         server.client.log_batch(run_id, metrics=batch)
     server.client.log_outputs(run_id, [LoggedModelOutput(model_id, run.step)])
-    server.client.set_terminated(run_id, status=run.status, end_time=run.ended)
-    return list(_cut(run))
+    is_over = run.ended is not None
+    server.client.set_terminated(
+        run_id,
+        status=run.status if is_over else _FINISHED,
+        end_time=run.ended if is_over else _last_time(run),
+    )
+    return [*_cut(run), *(() if is_over else (_STILL_RUNNING,))]
+
+
+def _last_time(run: RunFacts) -> int | None:
+    times = [each.timestamp for each in run.history]
+    return max(times, default=run.started)
 
 
 def names_of(kit: Kit) -> dict[str, str]:
@@ -79,12 +95,22 @@ def names_of(kit: Kit) -> dict[str, str]:
     found = {names.DIGEST: str(kit.manifest.digest)}
     if isinstance(kit.reference, PinnedReference):
         found[names.REFERENCE] = str(kit.reference)
-    text = kit.manifest.annotations.get(_PARENTS)
+    parents = _parents(kit)
+    return found | ({names.PARENT: ",".join(each for each, _ in parents)} if parents else {})
+
+
+def _inputs_of(kit: Kit) -> dict[str, str]:
+    """Return the run's stamp of the kits that it was given, which no statement repeats."""
+    data = [digest for digest, role in _parents(kit) if role == _DATA]
+    return {names.INPUT: ",".join(data)} if data else {}
+
+
+def _parents(kit: Kit) -> list[tuple[str, str]]:
+    text = kit.manifest.annotations.get(_PARENTS, "[]")
     try:
-        parents = [each["digest"] for each in json.loads(text)] if text else []
-    except (ValueError, TypeError, KeyError):
-        parents = []
-    return found | ({names.PARENT: ",".join(map(str, parents))} if parents else {})
+        return [(str(each["digest"]), str(each.get("role"))) for each in json.loads(text)]
+    except (ValueError, TypeError, KeyError, AttributeError):
+        return []
 
 
 def _metrics(facts: Facts, run: RunFacts, model_id: str) -> list[Metric]:

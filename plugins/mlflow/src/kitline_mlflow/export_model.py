@@ -5,7 +5,9 @@ Everything is read as data. Nothing of a model is loaded or unpickled during an 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from kitline.errors import SourceError
@@ -14,7 +16,7 @@ from kitline.plugin import kit_layers, read_kit
 from kitline_mlflow.model_file import LIMIT
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator
 
     from kitline.plugin import Kit, KitPart
 
@@ -80,6 +82,26 @@ def _parse(text: bytes, path: str) -> dict[str, Any]:
     if not isinstance(parsed, dict) or not isinstance(parsed.get("flavors"), dict):
         raise SourceError(f"{what} names no flavor")
     return {str(key): value for key, value in parsed.items()}
+
+
+class SmallFilesLater(Mapping[str, bytes]):
+    """The small files of a kit's model, read only if somebody asks for them."""
+
+    def __init__(self, kit: Kit) -> None:
+        self._kit = kit
+
+    def __getitem__(self, name: str) -> bytes:
+        return self._found[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._found)
+
+    def __len__(self) -> int:
+        return len(self._found)
+
+    @cached_property
+    def _found(self) -> Mapping[str, bytes]:
+        return find_inner_model(self._kit).small
 
 
 class _SmallFiles:

@@ -57,11 +57,21 @@ def _export(
         existed = version is not None
         if version is None:
             version = _register(kit, prompt, server)
-        pointing = server.client.get_registered_model(prompt.name).aliases if aliases else {}
-        wrong = [each for each in aliases if str(pointing.get(each)) != str(version)]
+        wrong = [each for each in aliases if _pointing(server, prompt.name, each) != version]
         for alias in wrong:
             server.client.set_prompt_alias(prompt.name, alias, version)
     return ExportResult(target=f"prompts:/{prompt.name}/{version}", existed=existed and not wrong)
+
+
+def _pointing(server: TargetServer, name: str, alias: str) -> int | None:
+    """Return the version that an alias points at; MLflow raises where there is none."""
+    from mlflow.exceptions import MlflowException
+
+    try:
+        found = server.client.get_prompt_version_by_alias(name, alias)
+    except MlflowException:
+        return None
+    return None if found is None else int(found.version)
 
 
 def _find(kit: Kit, prompt: KitPrompt, server: TargetServer) -> int | None:

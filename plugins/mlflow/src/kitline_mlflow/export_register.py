@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from kitline.errors import SourceError, TargetError, UsageError
 from kitline.plugin import ExportResult, PinnedReference
 
-from kitline_mlflow.export_model import find_inner_model
+from kitline_mlflow.export_model import SmallFilesLater, find_inner_model
 from kitline_mlflow.export_server import EXPORTED
 from kitline_mlflow.importer import MODEL_ID
 from kitline_mlflow.register import log_pointer, register_version
@@ -36,7 +36,13 @@ def export_source(kit: Kit, options: ExportOptions, server: TargetServer) -> Exp
         raise UsageError("'-o as=source' makes a version: add '-o register=NAME'")
     pinned = pinned_for_mlflow(kit)
     with server.explained(f"register {str(pinned)!r} as {options.register!r}"):
-        version = register_version(server.client, options.register, pinned, register_as="modelkit")
+        version = register_version(
+            server.client,
+            options.register,
+            pinned,
+            register_as="modelkit",
+            inner=SmallFilesLater(kit),  # read only if the server refuses the source
+        )
         moved = set_aliases(server, options, version)
     _check_source(version, pinned)
     return ExportResult(
