@@ -11,6 +11,9 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from kitline_dvc.status import KitStatus
+    from kitline_dvc.verify import Verdict
+
+_SHOWN = 20
 
 _json_option = click.option(
     "--json", "as_json", is_flag=True, help="Print one JSON object instead of words."
@@ -105,6 +108,97 @@ def status_command(repo: str, as_json: bool) -> None:
         _say("no data of this repository came from a kit")
         return
     _print_table(found)
+
+
+@group.command("verify", epilog="Example: kitline dvc verify reg.example/team/data:v2 --rev v2")
+@click.argument("source", metavar="REF")
+@click.option("--rev", default="HEAD", show_default=True, help="Commit, tag or branch of git.")
+@click.option("--dataset", default="all", show_default=True, metavar="NAME", help="Only this one.")
+@click.option("--path", metavar="PATH", help="Where the repository has it, if elsewhere.")
+@click.option("--recorded", is_flag=True, help="Believe the md5 in the Kitfile; read no data.")
+@_repo_option
+@_quiet_option
+@_json_option
+def verify_command(
+    source: str,
+    rev: str,
+    dataset: str,
+    path: str | None,
+    recorded: bool,
+    repo: str,
+    quiet: bool,
+    as_json: bool,
+) -> None:
+    """Tell whether REF still holds what a git revision says, by the md5 of each file.
+
+    Exits with 3 if it does not, and names the files that differ.
+    """
+    from kitline.errors import VerificationError
+
+    from kitline_dvc.verify import verify
+
+    found = verify(source, revision=rev, repo=repo, path=path, dataset=dataset, recorded=recorded)
+    if as_json:
+        _print_json(found.to_json())
+        if not found.is_equal:
+            raise click.exceptions.Exit(VerificationError.exit_code)
+        return
+    if not found.is_equal:
+        raise VerificationError(f"{found.reference} is not what {rev!r} says:{_differences(found)}")
+    if not quiet:
+        names = ", ".join(each.path for each in found.paths)
+        _say(f"equal: {names} at commit {found.commit[:12]}")
+    click.echo(str(found.reference))
+
+
+@group.command("fetch", epilog="Example: kitline dvc fetch reg.example/team/data:v2 ./data")
+@click.argument("source", metavar="REF")
+@click.argument("folder", metavar="DIR")
+@click.option("--dataset", metavar="NAME", help="Only this one.")
+@click.option("--remote", metavar="NAME", help="The repository's remote to read from.")
+@click.option("--url", metavar="URL", help="A remote's address, outside of a repository.")
+@click.option("--force", is_flag=True, help="Replace files that are there and differ.")
+@_repo_option
+@_quiet_option
+@_json_option
+def fetch_command(
+    source: str,
+    folder: str,
+    dataset: str | None,
+    remote: str | None,
+    url: str | None,
+    force: bool,
+    repo: str,
+    quiet: bool,
+    as_json: bool,
+) -> None:
+    """Fetch the data that REF holds by reference (data=reference) from a DVC remote into DIR.
+
+    Each file is compared with the md5 and the size that the kit names before it appears.
+    """
+    from kitline_dvc.fetch import fetch
+
+    result = fetch(source, folder, dataset=dataset, repo=repo, remote=remote, url=url, force=force)
+    if as_json:
+        _print_json(result.to_json())
+        return
+    if not quiet:
+        _say(f"fetched {result.fetched} of {result.files} files into {folder}")
+    click.echo(str(result.reference))
+
+
+def _differences(found: Verdict) -> str:
+    """Return one line for each file that differs, as far as people read."""
+    lines = []
+    for each in found.paths:
+        if each.note:
+            lines.append(f"{each.path}: {each.note}")
+        lines += [
+            f"{each.path}: {kind} {path}".rstrip() if path else f"{each.path}: {kind}"
+            for kind, path in each.changes
+        ]
+    more = [f"and {len(lines) - _SHOWN} more"] if len(lines) > _SHOWN else []
+    return "".join(f"\n  {line}" for line in [*lines[:_SHOWN], *more])
 
 
 def _print_table(found: Sequence[KitStatus]) -> None:

@@ -1,20 +1,24 @@
 """Datasets: which entries of a kit belong together, and which of them are meant.
 
-Partitions of one dataset are entries of their own; they are one dataset to DVC.
+Partitions of one dataset are entries of their own; they are one dataset to DVC. A model that came
+from DVC is data to it like any other.
 """
 
 from __future__ import annotations
 
+import posixpath
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from kitline.errors import SourceError, UsageError
 from kitline.plugin import kit_layers
 
+from kitline_dvc.listing import is_inside
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from kitline.plugin import Dataset, Digest, Kit, KitPart
+    from kitline.plugin import Dataset, Digest, Kit, KitPart, Model
 
 ALL = "all"
 
@@ -50,19 +54,23 @@ class KitDataset:
 
 def kit_datasets(kit: Kit) -> tuple[KitDataset, ...]:
     """Return the datasets that lie in a kit, in the Kitfile's order."""
-    groups: dict[str, list[tuple[KitPart, Dataset, Digest]]] = {}
-    for part, layer in kit_layers(kit, select=lambda part: part.drawer == "datasets"):
-        entry = kit.kitfile.datasets[part.index]
-        whole = dvc_parameters(entry).get("path")
-        key = whole if isinstance(whole, str) and _is_above(whole, part) else part.clean_path
-        groups.setdefault(key, []).append((part, entry, layer.digest))
+    model = dvc_parameters(kit.kitfile.model)
+    groups: dict[str, list[tuple[KitPart, Mapping[str, Any], Digest]]] = {}
+    for part, layer in kit_layers(kit):
+        if part.drawer == "datasets":
+            told = dvc_parameters(kit.kitfile.datasets[part.index])
+        elif part.drawer == "model" and model:
+            told = model if part.field == "model" else {}
+        else:
+            continue
+        groups.setdefault(_whole(part, told), []).append((part, told, layer.digest))
     return tuple(
         KitDataset(
-            name=found[0][1].name or path,
+            name=found[0][0].name or path if len(found) == 1 else posixpath.basename(path),
             path=path,
             fields=frozenset(part.field for part, _, _ in found),
             layers=tuple(dict.fromkeys(digest for _, _, digest in found)),
-            parameters=dvc_parameters(found[0][1]),
+            parameters=found[0][1],
         )
         for path, found in groups.items()
     )
@@ -94,15 +102,20 @@ def choose_datasets(kit: Kit, wanted: str | None) -> tuple[KitDataset, ...]:
     return chosen
 
 
-def dvc_parameters(entry: Dataset) -> Mapping[str, Any]:
-    """Return what a Kitfile's dataset says of DVC; empty if it says nothing."""
-    parameters = entry.parameters if isinstance(entry.parameters, dict) else {}
+def dvc_parameters(entry: Dataset | Model | None) -> Mapping[str, Any]:
+    """Return what a Kitfile's entry says of DVC; empty if it says nothing."""
+    parameters = entry.parameters if entry and isinstance(entry.parameters, dict) else {}
     found = parameters.get("dvc")
     return found if isinstance(found, dict) else {}
 
 
-def _is_above(path: str, part: KitPart) -> bool:
-    return part.clean_path == path or part.clean_path.startswith(f"{path}/")
+def _whole(part: KitPart, told: Mapping[str, Any]) -> str:
+    """Return the path of the dataset that an entry is, or is a partition of, or refers to."""
+    whole, own = told.get("path"), part.clean_path
+    if not isinstance(whole, str) or not is_inside(whole):
+        return own
+    is_its = own == whole or own.startswith(f"{whole}/")
+    return whole if is_its or told.get("data") == "reference" else own
 
 
 def _names(found: Sequence[KitDataset]) -> str:

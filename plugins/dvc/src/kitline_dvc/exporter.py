@@ -17,6 +17,7 @@ from kitline.plugin import ExportResult, unpack_kit
 from kitline_dvc.datasets import choose_datasets
 from kitline_dvc.export_options import ExportOptions
 from kitline_dvc.note import KEY, Note
+from kitline_dvc.objects import fetch_files, read_list
 from kitline_dvc.place import require_apart, resolve_place, staging_folder, undoing
 from kitline_dvc.workspace import Workspace
 
@@ -56,7 +57,7 @@ def export(
         if not missing:
             return ExportResult(target=", ".join(names), existed=True)
         with staging_folder(workspace) as staging:
-            moves, warnings = _unpack(kit, missing, places, staging, asked, context)
+            moves, warnings = _unpack(workspace, kit, missing, places, staging, asked, context)
             if context.cancelled():
                 raise Cancelled("the export was stopped; nothing was changed")
             with workspace.locked():
@@ -101,6 +102,7 @@ def _is_there(workspace: Workspace, kit: Kit, dataset: KitDataset, place: Path) 
 
 
 def _unpack(
+    workspace: Workspace,
     kit: Kit,
     datasets: Sequence[KitDataset],
     places: Mapping[KitDataset, Path],
@@ -112,10 +114,14 @@ def _unpack(
     warnings: list[str] = []
     for number, dataset in enumerate(datasets):
         folder = staging / str(number)
-        warnings += unpack_kit(
-            kit, folder, select=dataset.holds, durable=False, progress=context.progress
-        )
         staged = folder if dataset.path == "." else folder / dataset.path
+        if dataset.is_reference:
+            files = read_list(kit, dataset).files
+            fetch_files(files, staged, workspace, remote=asked.remote, context=context)
+        else:
+            warnings += unpack_kit(
+                kit, folder, select=dataset.holds, durable=False, progress=context.progress
+            )
         if not os.path.lexists(staged):
             raise MalformedContent(
                 f"dataset {dataset.name!r} of {kit.reference} holds nothing under its own path"

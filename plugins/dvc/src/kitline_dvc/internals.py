@@ -193,21 +193,7 @@ class Repository:
         Raises:
             SourceError: if the configuration has no such remote.
         """
-        from dvc.fs import get_cloud_fs
-
-        name = name or self._repo.config["core"].get("remote")
-        if not name:
-            return None
-        with dvc_errors(f"remote {name!r}"):
-            make, config, root = get_cloud_fs(self._repo.config, name=name)
-            is_versioned = bool(config.get("version_aware") or config.get("worktree"))
-            if is_versioned:
-                config["version_aware"] = True
-            fs = make(**config)
-            if fs.protocol == "s3":  # botocore's ten connections would be the limit
-                fs.fs_args.setdefault("config_kwargs", {})["max_pool_connections"] = 64
-        _refuse_oci(root)
-        return Remote(name=name, fs=fs, root=str(root), is_versioned=is_versioned)
+        return open_remote(self._repo.config, name)
 
     def git_files(self, path: str) -> list[GitFile]:
         """Return the files that git keeps at or below a path; none if there is no such path."""
@@ -289,6 +275,40 @@ class Repository:
             is_link=mode & 0o170000 == 0o120000,
             digest=str(found.get("sha", "")),
         )
+
+
+def open_remote(config: Any, name: str | None) -> Remote | None:
+    """Return a remote of a configuration, the default one without name; None without default.
+
+    Raises:
+        SourceError: if the configuration has no such remote.
+    """
+    name = name or config["core"].get("remote")
+    return _open_remote(config, name, {"name": name}) if name else None
+
+
+def open_remote_at(url: str) -> Remote:
+    """Return the remote at an address, for whoever has no repository that names it.
+
+    Raises:
+        SourceError: if DVC knows no such kind of remote.
+    """
+    return _open_remote({}, without_passwords(url), {"url": url})
+
+
+def _open_remote(config: Any, name: str, which: Mapping[str, str]) -> Remote:
+    from dvc.fs import get_cloud_fs
+
+    with dvc_errors(f"remote {name!r}"):
+        make, found, root = get_cloud_fs(config, **which)
+        is_versioned = bool(found.get("version_aware") or found.get("worktree"))
+        if is_versioned:
+            found["version_aware"] = True
+        fs = make(**found)
+        if fs.protocol == "s3":  # botocore's ten connections would be the limit
+            fs.fs_args.setdefault("config_kwargs", {})["max_pool_connections"] = 64
+    _refuse_oci(root)
+    return Remote(name=name, fs=fs, root=str(root), is_versioned=is_versioned)
 
 
 def find_commit(scm: Any, revision: str) -> str:

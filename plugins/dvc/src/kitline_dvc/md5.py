@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import re
 from hashlib import md5  # noqa: TID251  DVC's names, not kitline's digests
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from kitline.errors import SourceError
 
@@ -32,6 +32,31 @@ _SCRATCH = 1 << 20
 def md5_of(content: bytes) -> str:
     """Return the md5 of bytes, as hex."""
     return md5(content, usedforsecurity=False).hexdigest()
+
+
+def new_md5(*, legacy: bool) -> Md5:
+    """Return what computes an md5 while bytes pass by; `legacy` as DVC 2 did."""
+    return _LegacyMd5() if legacy else md5(usedforsecurity=False)
+
+
+def md5_of_file(path: str | os.PathLike[str]) -> str:
+    """Return the md5 of a file of this disk."""
+    hasher = md5(usedforsecurity=False)
+    buffer = memoryview(bytearray(_SCRATCH))
+    with LocalStream(os.fspath(path)) as stream:
+        while count := stream.readinto(buffer):
+            hasher.update(buffer[:count])
+    return hasher.hexdigest()
+
+
+class Md5(Protocol):
+    """Computes an md5."""
+
+    def update(self, data: memoryview, /) -> None:
+        """Take the next bytes."""
+
+    def hexdigest(self) -> str:
+        """Return the md5 of all bytes so far."""
 
 
 class LocalStream:
@@ -81,7 +106,7 @@ class CheckedStream:
         self._left = size
         self._what = what
         self._remedy = remedy
-        self._hasher = _LegacyMd5() if legacy else md5(usedforsecurity=False)
+        self._hasher = new_md5(legacy=legacy)
 
     def readinto(self, buffer: memoryview, /) -> int:
         if not self._left:
@@ -130,7 +155,7 @@ class _LegacyMd5:
         self._hasher = md5(usedforsecurity=False)
         self._block = bytearray()
 
-    def update(self, data: memoryview) -> None:
+    def update(self, data: memoryview, /) -> None:
         self._block += data
         while len(self._block) >= _LEGACY_BLOCK:
             self._take(bytes(self._block[:_LEGACY_BLOCK]))

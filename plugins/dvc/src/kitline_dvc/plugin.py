@@ -31,7 +31,7 @@ def kitline_exporters() -> list[Exporter]:
     return [
         Exporter(
             name="dvc",
-            summary="a path of a DVC repository, tracked with its digest: -o path=PATH -o repo=FOLDER",
+            summary="a path that DVC tracks, with the digest: -o path=PATH -o repo=FOLDER",
             export=_export,
         )
     ]

@@ -16,10 +16,12 @@ from typing import TYPE_CHECKING, Any
 
 from kitline.errors import SourceError, TargetError
 
-from kitline_dvc.internals import check_version
+from kitline_dvc.internals import LEGACY, check_version, open_remote
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+
+    from kitline_dvc.internals import Remote
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -96,6 +98,15 @@ class Workspace:
         from dvc.scm import NoSCM
 
         return not isinstance(self._repo.scm, NoSCM)
+
+    def cache_folder(self, hash_name: str) -> str | None:
+        """Return the folder of the cache."""
+        cache = self._repo.cache
+        return str((cache.legacy if hash_name == LEGACY else cache.local).path)
+
+    def find_remote(self, name: str | None) -> Remote | None:
+        """Return a remote, the default one without name; None if there is no default."""
+        return open_remote(self._repo.config, name)
 
     @contextlib.contextmanager
     def locked(self) -> Iterator[None]:
