@@ -116,12 +116,12 @@ class DvcRepository:
             self.git("tag", tag)
         return self.git("rev-parse", "HEAD")
 
-    def push(self) -> None:
-        """`dvc push --all-commits`."""
+    def push(self, *, all_commits: bool = True) -> None:
+        """`dvc push --all-commits`, or only what the workspace has."""
         from dvc.repo import Repo
 
         with Repo(str(self.root)) as repo:
-            repo.push(all_commits=True)
+            repo.push(all_commits=all_commits)
 
     def configure(self, section: str, values: Mapping[str, object]) -> None:
         """Change `.dvc/config`."""

@@ -37,9 +37,7 @@ def test_a_path_inside_a_tracked_folder_that_is_not_there(
         importing.collect("dvc:data/train/b/none@v1", repo=str(repository.root))
 
 
-def test_a_path_outside_of_the_repository(
-    repository: DvcRepository, importing: Importing
-) -> None:
+def test_a_path_outside_of_the_repository(repository: DvcRepository, importing: Importing) -> None:
     for path in ("../copy", "/etc", "data/../../x"):
         with pytest.raises(SourceError, match="lies outside of the repository"):
             importing.collect(f"dvc:{path}@v1", repo=str(repository.root))

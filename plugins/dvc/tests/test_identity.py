@@ -7,7 +7,6 @@ import os
 import shutil
 from typing import TYPE_CHECKING
 
-import pytest
 from kitline.kit.kitfile_write import write_kitfile
 from kitline.plugin import without_passwords
 
@@ -15,13 +14,17 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+    import pytest
+
     from conftest import DvcRepository, Importing
 
 GOLDEN = {
-    "dvc/1": {
-        "data/train": "sha256:54dccc557c97c4afbaf8d4f58efe6e16832b4f000b5e2ea93ba2ed40e7670722",
-        "data/labels.csv": "sha256:288e60223898215d37eb7e9a69e7eadc7ac655aef7a3619440248c1f4d4f884b",
-    }
+    ("dvc/1", "data/train"): (
+        "sha256:54dccc557c97c4afbaf8d4f58efe6e16832b4f000b5e2ea93ba2ed40e7670722"
+    ),
+    ("dvc/1", "data/labels.csv"): (
+        "sha256:288e60223898215d37eb7e9a69e7eadc7ac655aef7a3619440248c1f4d4f884b"
+    ),
 }
 
 
@@ -39,11 +42,10 @@ def with_remote(clone: Path, repository: DvcRepository) -> Path:
 def test_the_recipe_makes_the_digests_that_it_always_made(
     repository: DvcRepository, importing: Importing
 ) -> None:
-    made = {
-        path: importing.digest(f"dvc:{path}@v1", repo=str(repository.root))
-        for path in GOLDEN["dvc/1"]
-    }
-    assert made == GOLDEN["dvc/1"]
+    for (recipe, path), digest in GOLDEN.items():
+        found = importing.collect(f"dvc:{path}@v1", repo=str(repository.root))
+        assert found.recipe == recipe
+        assert importing.digest(f"dvc:{path}@v1", repo=str(repository.root)) == digest
 
 
 def test_one_digest_from_workspace_bare_file_and_shallow_clones(
@@ -155,9 +157,7 @@ def test_a_repository_below_the_top_of_git(
     assert importing.digest(source) == expected
 
 
-def test_executable_files_keep_their_bit(
-    repository: DvcRepository, importing: Importing
-) -> None:
+def test_executable_files_keep_their_bit(repository: DvcRepository, importing: Importing) -> None:
     repository.write("run.sh", b"#!/bin/sh\n")
     (repository.root / "run.sh").chmod(0o755)
     repository.add("run.sh")

@@ -9,8 +9,6 @@ from kitline.kit.pack import pack
 from kitline.store.memory import MemoryStore
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     import pytest
 
     from conftest import DvcRepository, Importing

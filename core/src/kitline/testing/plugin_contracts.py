@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from kitline.testing.trees import Tree
 
 _NAME = re.compile(r"[a-z][a-z0-9-]*\Z")
+_SCHEME = re.compile(r"[a-z][a-z0-9+.-]*\Z")
 _RECIPE = re.compile(r"[a-z][a-z0-9-]*/[1-9][0-9]*\Z")
 _SECRETS = re.compile(
     r"://[^/@\s\"']*:[^/@\s\"']*@"  # a password in an address
@@ -83,7 +84,7 @@ class ImporterContract:
     def test_the_importer_introduces_itself(self, importer: Importer) -> None:
         assert _NAME.match(importer.name)
         assert importer.schemes
-        assert all(_NAME.match(scheme) for scheme in importer.schemes)
+        assert all(_SCHEME.match(scheme) for scheme in importer.schemes)
         assert importer.summary
         assert "\n" not in importer.summary
 

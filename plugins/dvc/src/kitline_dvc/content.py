@@ -150,10 +150,9 @@ class ContentFinder:
                 f"nobody has made {output.path!r} at commit {self._repository.commit[:12]}:"
                 f" {output.file!r} tells no md5; run 'dvc repro' or 'dvc update' and commit"
             )
-        rows = self._rows(output)
-        if rows is None and self._fill_cache:
+        if self._fill_cache and output.is_folder and not self._is_cached(output):
             self._repository.fill_cache([output.path])
-            rows = self._rows(output)
+        rows = self._rows(output)
         if rows is None:
             return self._imported(output, None)
         found, missing = self._on_disk(output, rows)
@@ -165,6 +164,10 @@ class ContentFinder:
         if missing:
             found += self._in_remote(output, missing)
         return found
+
+    def _is_cached(self, output: Output) -> bool:
+        cache = self._repository.cache_folder(output.hash_name)
+        return bool(output.md5 and cache and os.path.isfile(_object_path(cache, output.md5)))
 
     def _rows(self, output: Output) -> list[tuple[str, str]] | None:
         """Return (path inside the output, md5); None if the listing is to come from an import."""
