@@ -1,12 +1,18 @@
-"""What recipe mlflow/1 makes of fixed input is fixed: other bytes need another recipe."""
+"""What a recipe makes of fixed input is fixed: other bytes need another recipe."""
 
 from __future__ import annotations
 
+import pytest
 from kitline.kit.pack import PackOptions, pack
 from kitline.oci.digest import Digest
-from kitline.plugin import Origin, bytes_entry
+from kitline.plugin import bytes_entry
 from kitline.store.memory import MemoryStore
-from kitline_mlflow.importer import RECIPE, describe
+from kitline_mlflow.files import FOLDER
+from kitline_mlflow.model_file import read_model_file
+from kitline_mlflow.model_kit import Content, compose
+from kitline_mlflow.options import RECIPE, Options
+from kitline_mlflow.prompt_file import PromptFile
+from kitline_mlflow.redact import Redactor
 from mlflow.entities import (
     Dataset,
     DatasetInput,
@@ -22,7 +28,10 @@ from mlflow.entities import (
     RunTag,
 )
 
-GOLDEN = {"mlflow/1": "sha256:b7015062df79a4214bc1ccc459ba051d484529f685cc6101432830843907b25a"}
+GOLDEN = {
+    "mlflow/1": "sha256:b7015062df79a4214bc1ccc459ba051d484529f685cc6101432830843907b25a",
+    "mlflow/2": "sha256:9a7f37883e542605ec8f287c989fddf2c75c2dfdf9e782532547bac79be3e603",
+}
 MLMODEL = b"""\
 artifact_path: /somewhere/artifacts
 flavors:
@@ -38,6 +47,10 @@ FILES = (
     bytes_entry("model/MLmodel", MLMODEL),
     bytes_entry("model/code/a.py", b"a = 1\n"),
 )
+WITH_CODE = bytes_entry(
+    "model/MLmodel", MLMODEL.replace(b"  sklearn:\n", b"  sklearn:\n    code: code\n")
+)
+PROMPT = PromptFile(name="greeting", version=2, template="Dear {{name}}")
 
 
 def made_run(*, changed: bool) -> Run:
@@ -76,16 +89,31 @@ def made_model(*, changed: bool) -> LoggedModel:
     )
 
 
-def digest_of(*, changed: bool) -> str:
-    origin = Origin(importer="mlflow", source="mlflow://runs/r1", server="a" if changed else "b")
-    collected = describe(made_run(changed=changed), made_model(changed=changed), FILES, origin)
+def digest_of(recipe: str, *, changed: bool, files: tuple[object, ...] = FILES) -> str:
+    is_first = recipe == "mlflow/1"
+    content = Content(
+        model=made_model(changed=changed),
+        run=made_run(changed=changed),
+        files=files,  # type: ignore[arg-type] # entries
+        described=read_model_file(files, FOLDER, "the model"),  # type: ignore[arg-type] # same
+        prompts=() if is_first else (PROMPT,),
+        redactor=Redactor(),
+    )
+    collected = compose(content, Options(recipe=recipe))
     options = PackOptions(annotations=collected.manifest_annotations(), created=collected.created)
     return str(pack(collected.tree, MemoryStore(), options=options).manifest.digest)
 
 
-def test_the_recipe_makes_the_digest_that_it_always_made() -> None:
-    assert digest_of(changed=False) == GOLDEN[RECIPE]
+@pytest.mark.parametrize("recipe", sorted(GOLDEN))
+def test_the_recipe_makes_the_digest_that_it_always_made(recipe: str) -> None:
+    files = FILES if recipe == "mlflow/1" else (FILES[0], WITH_CODE, FILES[2])
+    assert digest_of(recipe, changed=False, files=files) == GOLDEN[recipe]
+
+
+def test_every_recipe_has_a_golden_digest() -> None:
+    assert RECIPE in GOLDEN
+    assert Options.parse({}).recipe == RECIPE
 
 
 def test_what_may_change_after_ready_is_not_in_the_digest() -> None:
-    assert digest_of(changed=True) == digest_of(changed=False)
+    assert digest_of(RECIPE, changed=True) == digest_of(RECIPE, changed=False)

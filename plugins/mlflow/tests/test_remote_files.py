@@ -16,7 +16,7 @@ from kitline.kit.kitfile import Kitfile, Model
 from kitline.kit.pack import pack
 from kitline.plugin import FileTree
 from kitline.store.memory import MemoryStore
-from kitline_mlflow.files import fetch_files, find_files
+from kitline_mlflow.files import fetch_files, find_files, open_files
 from kitline_mlflow.server import list_files
 from mlflow.entities import FileInfo
 from mlflow.store.artifact.artifact_repo import ArtifactRepository
@@ -94,13 +94,29 @@ def test_a_file_that_arrives_shorter_than_listed_is_refused(folder: Path) -> Non
         digest_of(fetch_files(remote, list_files(remote)))
 
 
-KILLED_WHILE_READING = """
+KILLED_WHILE_DOWNLOADING = """
 import os, signal
 from kitline_mlflow.downloads import Downloads
-downloads = Downloads(None)
-(downloads._folder / "weights").write_bytes(b"w")
-os.kill(os.getpid(), signal.SIGKILL)
+class Artifacts:
+    def _download_file(self, path, local):
+        open(local, "wb").close()
+        os.kill(os.getpid(), signal.SIGKILL)
+Downloads(Artifacts()).open("weights", 1, 0)
 """
+
+
+def test_a_downloaded_file_is_gone_when_it_was_read(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
+    monkeypatch.setenv("TMPDIR", str(temporary))
+    monkeypatch.setattr(tempfile, "tempdir", None)  # asks the environment again
+    files, warnings = open_files(Remote(folder))
+    assert files[0].open
+    with files[0].open(0):
+        assert list(temporary.iterdir()) == []
+    assert "MLflow cannot stream from 'remote://bucket/model'" in warnings[0]
 
 
 def test_what_a_killed_import_downloaded_goes_with_the_next(
@@ -110,19 +126,22 @@ def test_what_a_killed_import_downloaded_goes_with_the_next(
     temporary.mkdir()
     monkeypatch.setenv("TMPDIR", str(temporary))
     monkeypatch.setattr(tempfile, "tempdir", None)  # asks the environment again
-    subprocess.run([sys.executable, "-c", KILLED_WHILE_READING], check=False)
+    subprocess.run([sys.executable, "-c", KILLED_WHILE_DOWNLOADING], check=False)
     (left,) = temporary.iterdir()
-    remote = Remote(folder)
-    used = fetch_files(remote, list_files(remote))
-    (held,) = set(temporary.iterdir()) - {left}  # the other may just be about to be locked
-    for each in (left, held):
-        os.utime(each, (0, 0))
+    os.utime(left, (0, 0))  # the next import leaves alone what may just be about to be locked
 
-    digest_of(fetch_files(remote, list_files(remote)))
+    open_files(Remote(folder))
 
-    assert list(temporary.iterdir()) == [held]
-    del used
     assert list(temporary.iterdir()) == []
+
+
+def test_a_listing_without_end_is_refused() -> None:
+    class Endless(Remote):
+        def list_artifacts(self, path: str | None = None) -> list[FileInfo]:
+            return [FileInfo(f"{path}/a" if path else "a", True, None)]
+
+    with pytest.raises(SourceError, match="has no end"):
+        open_files(Endless(Path()))
 
 
 @pytest.mark.parametrize("path", ["/etc/passwd", "../x", "a/../../x", "a//b", "a\\..\\b"])

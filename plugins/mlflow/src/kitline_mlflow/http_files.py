@@ -7,14 +7,15 @@ retries hold. A stream that breaks is asked for again from where it stood.
 from __future__ import annotations
 
 import posixpath
-from typing import TYPE_CHECKING
-from urllib.parse import quote
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote, unquote
 
 from kitline.errors import SourceError
 
 from kitline_mlflow.redact import clean_address
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from types import TracebackType
     from typing import Self
 
@@ -22,8 +23,47 @@ if TYPE_CHECKING:
     from mlflow.store.artifact.http_artifact_repo import HttpArtifactRepository
     from requests import Response
 
+_LISTING = "/mlflow-artifacts/artifacts"
 _ATTEMPTS = 4
 _DROP = 1 << 16
+
+
+def list_folder(
+    artifacts: HttpArtifactRepository, path: str | None
+) -> Iterator[tuple[str, bool, int | None]]:
+    """Return path, whether it is a folder, and size of what a server lists in a folder.
+
+    MLflow's own listing decodes names, so that one file takes the place of another.
+
+    Raises:
+        SourceError: if a name is one that the server could not be asked for.
+    """
+    from mlflow.exceptions import MlflowException
+    from mlflow.utils.credentials import get_default_host_creds
+    from mlflow.utils.request_utils import augmented_raise_for_status
+    from mlflow.utils.rest_utils import http_request
+
+    address = str(artifacts.artifact_uri)
+    where = clean_address(address)
+    host, _, root = address.partition(_LISTING)
+    asked = posixpath.join(root.lstrip("/"), path or "").rstrip("/")
+    try:
+        answer = http_request(  # type: ignore[no-untyped-call] # MLflow
+            get_default_host_creds(host), _LISTING, "GET", params={"path": asked}
+        )
+        augmented_raise_for_status(answer)  # type: ignore[no-untyped-call] # MLflow
+        rows: Any = answer.json()
+    except (MlflowException, OSError, ValueError) as cause:
+        raise SourceError(f"cannot list {where!r}: {' '.join(str(cause).split())}") from cause
+    for row in rows.get("files", ()) if isinstance(rows, dict) else ():
+        name, size = str(row["path"]), row.get("file_size")
+        if "#" in name or unquote(name) != name:
+            raise SourceError(
+                f"{where!r} holds {posixpath.join(path or '', name)!r}, a name that MLflow's HTTP"
+                " store cannot pass on; rename the file there, or read the store itself"
+            )
+        is_folder = bool(row.get("is_dir"))
+        yield posixpath.join(path or "", name), is_folder, None if size is None else int(size)
 
 
 class HttpFiles:

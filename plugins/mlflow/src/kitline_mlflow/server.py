@@ -14,10 +14,11 @@ from urllib.parse import urlsplit, urlunsplit
 
 from kitline.errors import SourceError
 
+from kitline_mlflow.http_files import list_folder
 from kitline_mlflow.redact import Redactor, clean_address
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from mlflow import MlflowClient
     from mlflow.entities import LoggedModel, Metric, Run, Trace
@@ -322,16 +323,32 @@ def list_files(artifacts: ArtifactRepository) -> Iterator[tuple[str, int | None]
     waiting: list[str | None] = [None]
     seen: set[str] = set()
     while waiting:
-        for each in artifacts.list_artifacts(waiting.pop()):
-            if each.path in seen:  # some servers list a folder within itself
+        for path, is_folder, size in _list_folder(artifacts, waiting.pop()):
+            if path in seen:  # some servers list a folder within itself
                 continue
-            seen.add(each.path)
-            if len(seen) > _ENTRIES or each.path.count("/") > _DEPTH:
+            seen.add(path)
+            if len(seen) > _ENTRIES or path.count("/") > _DEPTH:
                 raise SourceError(
                     f"the listing of {clean_address(artifacts.artifact_uri)!r} has no end: more"
                     f" than {_ENTRIES} entries, or folders more than {_DEPTH} deep"
                 )
-            if each.is_dir:
-                waiting.append(each.path)
+            if is_folder:
+                waiting.append(path)
             else:
-                yield each.path, each.file_size
+                yield path, size
+
+
+def _list_folder(
+    artifacts: ArtifactRepository, path: str | None
+) -> Iterable[tuple[str, bool, int | None]]:
+    from mlflow.exceptions import MlflowException
+    from mlflow.store.artifact.http_artifact_repo import HttpArtifactRepository
+
+    if isinstance(artifacts, HttpArtifactRepository):
+        return list_folder(artifacts, path)
+    try:
+        found = artifacts.list_artifacts(path)
+    except (MlflowException, OSError) as cause:
+        where, reason = clean_address(artifacts.artifact_uri), " ".join(str(cause).split())
+        raise SourceError(f"cannot list {where!r}: {Redactor().text(reason)}") from cause
+    return [(each.path, each.is_dir, each.file_size) for each in found]
