@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from kitline.errors import FailedCheck
+from kitline.trust.keys import sign_checked
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -81,7 +82,7 @@ def seal(payload: bytes, signer: Signer) -> Envelope:
     return Envelope(
         payload=payload,
         payload_type=PAYLOAD_TYPE,
-        signatures=(signer.sign(pae(PAYLOAD_TYPE, payload)),),
+        signatures=(sign_checked(signer, pae(PAYLOAD_TYPE, payload)),),
     )
 
 

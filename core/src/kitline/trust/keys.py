@@ -104,6 +104,21 @@ class PrivateKey:
             return self.key.sign(data, _ecdsa(deterministic=False))
 
 
+def sign_checked(signer: Signer, data: bytes) -> bytes:
+    """Return a signature of `data` that verifies, whoever made it.
+
+    Raises:
+        UnusableKey: if it does not: a service may sign something else than it was asked to.
+    """
+    signature = signer.sign(data)
+    if not signer.public.is_signed(data, signature):
+        raise UnusableKey(
+            f"cannot sign with key {signer.public.name!r}: what it signs does not verify with its"
+            " public key; nothing was attached"
+        )
+    return signature
+
+
 def public_key(key: object, name: str) -> PublicKey:
     """Take a public key of `cryptography`.
 

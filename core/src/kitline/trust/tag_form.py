@@ -21,6 +21,7 @@ from kitline.oci.manifest import ImageManifest
 from kitline.store.source import BytesSource
 from kitline.trust import evidence
 from kitline.trust.authority import KeyAuthority
+from kitline.trust.keys import sign_checked
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -48,7 +49,7 @@ def add_signature(store: Store, subject: Digest, signer: Signer) -> tuple[str, b
             "optional": None,
         }
     )
-    signature = base64.b64encode(signer.sign(payload)).decode()
+    signature = base64.b64encode(sign_checked(signer, payload)).decode()
     layer = _layer(evidence.SIMPLE_SIGNING, payload, {evidence.SIGNATURE: signature})
     tag = evidence.cosign_tag(subject, "sig")
     authority = KeyAuthority(key=signer.public)
