@@ -192,12 +192,26 @@ def _repository(template: DvcRepository, tmp_path: Path) -> DvcRepository:
     return made
 
 
+@pytest.fixture(scope="session")
+def blank(tmp_path_factory: pytest.TempPathFactory) -> DvcRepository:
+    """An empty repository; DVC takes a third of a second to make one."""
+    made = make_repository(tmp_path_factory.mktemp("blank"))
+    made.commit("made")
+    return made
+
+
 @pytest.fixture
-def new_repository(tmp_path: Path) -> Callable[..., DvcRepository]:
-    """Make an empty repository below a folder of that name; nothing is committed yet."""
+def new_repository(blank: DvcRepository, tmp_path: Path) -> Callable[..., DvcRepository]:
+    """Make an empty repository below a folder of that name."""
 
     def make(name: str = "empty", *, subdir: str = "") -> DvcRepository:
-        return make_repository(tmp_path / name, subdir=subdir)
+        if subdir:
+            return make_repository(tmp_path / name, subdir=subdir)
+        root, remote = tmp_path / name / "repo", tmp_path / name / "remote"
+        shutil.copytree(blank.root, root, symlinks=True)
+        # beside the committed configuration, which names the remote of the template
+        (root / ".dvc/config.local").write_text(f"['remote \"r\"']\n    url = {remote}\n")
+        return DvcRepository(root=root, remote=remote)
 
     return make
 

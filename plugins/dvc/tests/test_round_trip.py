@@ -14,15 +14,14 @@ from kitline.testing.trees import read_tree
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+    from pathlib import Path
 
     from conftest import DvcRepository
 
 
 @pytest.fixture
 def empty(new_repository: Callable[..., DvcRepository]) -> DvcRepository:
-    made = new_repository()
-    made.commit("made")
-    return made
+    return new_repository()
 
 
 def import_(repository: DvcRepository, path: str, **options: str) -> str:
@@ -32,6 +31,11 @@ def import_(repository: DvcRepository, path: str, **options: str) -> str:
 
 def export(reference: str, repository: DvcRepository, **options: str) -> Any:
     return kitline.export(reference, "dvc", options={"repo": str(repository.root), **options})
+
+
+def use_remote(repository: DvcRepository, remote: Path) -> None:
+    file = repository.root / ".dvc/config.local"
+    file.write_text(f"['remote \"r\"']\n    url = {remote}\n")
 
 
 def out(repository: DvcRepository, path: str) -> Mapping[str, Any]:
@@ -87,7 +91,7 @@ def test_data_by_reference_is_read_from_the_remote_and_checked(
     repository: DvcRepository, empty: DvcRepository
 ) -> None:
     reference = import_(repository, "data/train", data="reference")
-    empty.configure("remote", {"r": {"url": str(repository.remote)}})
+    use_remote(empty, repository.remote)
     export(reference, empty)
     assert out(empty, "data/train") == out(repository, "data/train")
     assert read_tree(empty.root / "data/train") == read_tree(repository.root / "data/train")
@@ -98,7 +102,7 @@ def test_damaged_data_by_reference_is_not_exported(
 ) -> None:
     repository.git("checkout", "-q", "v1")
     reference = import_(repository, "data/labels.csv", data="reference")
-    empty.configure("remote", {"r": {"url": str(repository.remote)}})
+    use_remote(empty, repository.remote)
     md5 = out(repository, "data/labels.csv")["md5"]
     held = repository.remote / "files/md5" / md5[:2] / md5[2:]
     held.chmod(0o644)
@@ -128,7 +132,7 @@ def test_with_kitline_uninstalled_the_data_comes_from_cache_and_remote_as_before
 ) -> None:
     export(import_(repository, "data/train"), empty)
     empty.commit("exported")
-    plain_dvc(empty, "push")
+    empty.push()
     empty.drop_cache()
     for name in ("a.csv", "c.bin"):
         (empty.root / "data/train" / name).unlink()

@@ -52,7 +52,6 @@ def empty(
     programs = Path(sys.executable).parent
     monkeypatch.setenv("PATH", f"{programs}{os.pathsep}{os.environ['PATH']}")
     made = new_repository()
-    made.commit("made")
     monkeypatch.chdir(made.root)
     return made
 

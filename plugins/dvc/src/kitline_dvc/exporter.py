@@ -17,7 +17,7 @@ from kitline.plugin import ExportResult, unpack_kit
 from kitline_dvc.datasets import choose_datasets
 from kitline_dvc.export_options import ExportOptions
 from kitline_dvc.note import KEY, Note
-from kitline_dvc.objects import fetch_files, read_list
+from kitline_dvc.objects import fetch_files, named_files, read_list
 from kitline_dvc.place import require_apart, resolve_place, staging_folder, undoing
 from kitline_dvc.workspace import Workspace
 
@@ -116,8 +116,8 @@ def _unpack(
         folder = staging / str(number)
         staged = folder if dataset.path == "." else folder / dataset.path
         if dataset.is_reference:
-            files = read_list(kit, dataset).files
-            fetch_files(files, staged, workspace, remote=asked.remote, context=context)
+            files = named_files(read_list(kit, dataset)).values()
+            fetch_files(files, folder, workspace, remote=asked.remote, context=context)
         else:
             warnings += unpack_kit(
                 kit, folder, select=dataset.holds, durable=False, progress=context.progress

@@ -21,7 +21,7 @@ from kitline_dvc.datasets import choose_datasets, kit_datasets
 from kitline_dvc.internals import open_remote_at
 from kitline_dvc.listing import is_inside
 from kitline_dvc.md5 import md5_of_file
-from kitline_dvc.objects import OneRemote, fetch_files, read_list
+from kitline_dvc.objects import OneRemote, fetch_files, named_files, read_list
 from kitline_dvc.provenance import BUILD_TYPE
 from kitline_dvc.workspace import Workspace
 
@@ -97,8 +97,7 @@ def fetch(
         reference = kit.reference
     wanted: dict[str, ReferencedFile] = {}
     for each in lists:
-        for file in each.files:
-            wanted[f"{each.path}/{file.path}" if file.path else each.path] = file
+        wanted |= named_files(each)
     missing = _missing(target, wanted, force=force)
     size = 0
     if missing:
@@ -110,22 +109,11 @@ def fetch(
                     f"cannot fetch the data of {source!r}: {cause}{_hint(reference)}"
                 ) from cause
             staging = stack.enter_context(_staging(target))
-            size = fetch_files(
-                [_renamed(file, path) for path, file in missing.items()],
-                staging,
-                places,
-                remote=remote,
-            )
+            size = fetch_files(missing.values(), staging, places, remote=remote)
             _move_in(staging, target, list(missing))
     return FetchResult(
         reference=reference, folder=target, files=len(wanted), fetched=len(missing), size=size
     )
-
-
-def _renamed(file: ReferencedFile, path: str) -> ReferencedFile:
-    from dataclasses import replace
-
-    return replace(file, path=path)
 
 
 @contextmanager

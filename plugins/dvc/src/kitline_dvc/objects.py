@@ -6,7 +6,7 @@ Each is compared with its md5 and size while it is written; remote ones arrive m
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Protocol
 
 from kitline.errors import Cancelled, MalformedContent, SourceError
@@ -72,6 +72,13 @@ def read_list(kit: Kit, dataset: KitDataset) -> FileList:
     return found
 
 
+def named_files(files: FileList) -> dict[str, ReferencedFile]:
+    """Return each file of a list under the path that it has in the kit."""
+    top = files.path
+    named = {f"{top}/{each.path}" if each.path else top: each for each in files.files}
+    return {path: replace(each, path=path) for path, each in named.items()}
+
+
 def fetch_files(
     files: Iterable[ReferencedFile],
     folder: Path,
@@ -82,8 +89,7 @@ def fetch_files(
 ) -> int:
     """Write files below a folder that nobody looks at yet; return how many bytes.
 
-    A file without path is the folder itself. Nothing is to be believed of the folder when this
-    raises.
+    Nothing in the folder is to be believed when this raises.
 
     Raises:
         SourceError: if a file is nowhere, or is not what its md5 and size promise.
@@ -98,7 +104,7 @@ def fetch_files(
     for entry in file_entries(contents):
         if context.cancelled():
             raise Cancelled("fetching was stopped; nothing was kept")
-        target = folder / entry.path if entry.path else folder
+        target = folder / entry.path
         above = os.fspath(target.parent)
         if above not in made:
             os.makedirs(above, exist_ok=True)
@@ -125,7 +131,7 @@ def _find(files: list[ReferencedFile], places: Places, name: str | None) -> list
     if remote is None:
         raise SourceError(
             f"{len(left)} of {len(files)} files lie in no cache here, such as"
-            f" {left[0].path or left[0].md5!r}, and no remote is configured;"
+            f" {left[0].path!r}, and no remote is configured;"
             " name one with --remote or --url"
         )
     if remote.is_versioned:
