@@ -3,24 +3,34 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import math
 import shutil
 import sqlite3
+import threading
+import urllib.error
+import urllib.request
 from dataclasses import dataclass
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import kitline
 import pytest
 import yaml
+from kitline.cli.main import main
+from kitline.errors import TargetError
+from kitline.testing.command_line import CommandLine
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from kitline.operations.export import Exported
     from kitline.testing import LocalRegistry
     from mlflow import MlflowClient
     from mlflow.entities import LoggedModel, Run
 
-    from conftest import Tracked
+    from conftest import MlflowServer, Tracked
 
 STARTED, ENDED = 1_700_000_000_000, 1_700_000_360_000
 PARENT = f"sha256:{'7' * 64}"
@@ -149,10 +159,10 @@ def export(source: Source | str, uri: str, *, as_: str = "source", **options: st
     return kitline.export(reference, "mlflow", options={"tracking_uri": uri, "as": as_, **options})
 
 
-def the_copy(uri: str) -> tuple[Run, LoggedModel]:
+def the_copy(uri: str, experiment_name: str = "flowers") -> tuple[Run, LoggedModel]:
     """Return the only run and the only model of the experiment at a server."""
     client = open_client(uri)
-    experiment = client.get_experiment_by_name("flowers").experiment_id
+    experiment = client.get_experiment_by_name(experiment_name).experiment_id
     (run,) = client.search_runs([experiment])
     (model,) = client.search_logged_models([experiment])
     return client.get_run(run.info.run_id), client.get_logged_model(model.model_id)
@@ -174,7 +184,11 @@ def aliases_of(client: MlflowClient) -> dict[str, str]:
 
 
 def lasting(tags: dict[str, str]) -> dict[str, str]:
-    return {key: value for key, value in tags.items() if not key.startswith("kitline.")}
+    return {
+        key: value
+        for key, value in tags.items()
+        if not key.startswith("kitline.") and key != "mlflow.modelVersions"
+    }
 
 
 def facts_of(client: MlflowClient, run: Run, model: LoggedModel) -> dict[str, Any]:
@@ -276,3 +290,111 @@ def test_promotion_by_source_copies_no_file(
     assert set(read) & set(layers) == set()
     assert result.warnings == ()
     assert not Path("mlruns").exists()
+
+
+@pytest.mark.slow  # waits for a real server
+def test_a_copy_over_http_is_equal_to_the_source(
+    source: Source, mlflow_server: MlflowServer
+) -> None:
+    import mlflow
+
+    options = {"experiment": "http-copies", "register": "http-iris", "alias": "champion"}
+    words = [f"-o{key}={value}" for key, value in options.items()]
+    words += [f"-otracking_uri={mlflow_server.url}", "-oas=copy", "--json"]
+    first = CommandLine(main)("export", source.reference, "mlflow", *words).json
+    again = export(source, mlflow_server.url, as_="copy", **options)
+    run, model = the_copy(mlflow_server.url, "http-copies")
+    assert (first["existed"], again.existed, again.target) == (False, True, first["target"])
+    assert facts_of(open_client(mlflow_server.url), run, model) == facts_of(
+        open_client(source.uri), source.run, source.model
+    )
+    mlflow.set_tracking_uri(mlflow_server.url)
+    try:
+        loaded = mlflow.pyfunc.load_model("models:/http-iris@champion")
+    finally:
+        mlflow.set_tracking_uri(source.uri)
+    assert loaded.predict([[5.1, 3.5, 1.4, 0.2]])[0] == 0
+
+
+@pytest.mark.slow  # waits for a real server
+def test_names_that_the_http_store_loses_are_reported_and_nothing_stays(
+    source: Source, mlflow_server: MlflowServer
+) -> None:
+    folder = kitline.unpack(source.reference, "unpacked").folder
+    (folder / "model" / "a#b.txt").write_text("lost")
+    (folder / "model" / "50%25.txt").write_text("lost")
+    kit = kitline.pack(folder, "odd:v1")
+    with pytest.raises(TargetError, match=r"stored \d of \d files under other names.*50%25"):
+        export(str(kit.reference), mlflow_server.url, as_="copy", experiment="http-names")
+    client = open_client(mlflow_server.url)
+    experiment = client.get_experiment_by_name("http-names").experiment_id
+    assert client.search_runs([experiment]) == []
+    assert client.search_logged_models([experiment]) == []
+
+
+@pytest.mark.slow  # waits for a real server
+def test_a_server_that_refuses_the_source_gets_a_pointer_and_the_result_says_so(
+    source: Source, mlflow_server: MlflowServer, registry: LocalRegistry
+) -> None:
+    pushed = kitline.push(source.reference, f"{registry.host}/team/iris:v1")
+    with managed(mlflow_server.url) as url:
+        first = export(str(pushed.reference), url, register="managed")
+        again = export(str(pushed.reference), url, register="managed")
+        (version,) = open_client(url).search_model_versions("name = 'managed'")
+    assert "the server takes no modelkit:// source, so 'managed' got a pointer" in first.warnings[0]
+    assert (first.existed, again.existed, again.target) == (False, True, "models:/managed/1")
+    model = open_client(mlflow_server.url).get_logged_model(version.source.rpartition("/")[2])
+    assert model.tags["kitline.digest"] == source.digest
+    assert sum(each.stat().st_size for each in find_artifacts(mlflow_server, model)) < 8192
+
+
+def find_artifacts(server: MlflowServer, model: LoggedModel) -> list[Path]:
+    (folder,) = server.artifacts.rglob(model.model_id)
+    return [path for path in folder.rglob("*") if path.is_file()]
+
+
+@contextlib.contextmanager
+def managed(url: str) -> Iterator[str]:
+    """Relay to a server, but refuse sources with a foreign scheme, as managed servers do."""
+    relay = ThreadingHTTPServer(("127.0.0.1", 0), type("Relay", (_Relay,), {"url": url}))
+    thread = threading.Thread(target=relay.serve_forever)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{relay.server_port}"
+    finally:
+        relay.shutdown()
+        thread.join()
+        relay.server_close()
+
+
+class _Relay(BaseHTTPRequestHandler):
+    url = ""
+
+    def do_POST(self) -> None:
+        body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        if self.path.endswith("model-versions/create") and b"modelkit://" in body:
+            refusal = {"error_code": "INVALID_PARAMETER_VALUE", "message": "Invalid source"}
+            self._answer(400, json.dumps(refusal).encode(), "application/json")
+            return
+        headers = {k: v for k, v in self.headers.items() if k.lower() != "host"}
+        request = urllib.request.Request(
+            f"{self.url}{self.path}", data=body or None, method=self.command, headers=headers
+        )
+        try:
+            with urllib.request.urlopen(request, timeout=60) as answer:
+                self._answer(answer.status, answer.read(), answer.headers.get_content_type())
+        except urllib.error.HTTPError as error:
+            with error:
+                self._answer(error.code, error.read(), error.headers.get_content_type())
+
+    do_GET = do_PUT = do_PATCH = do_DELETE = do_POST
+
+    def _answer(self, status: int, body: bytes, kind: str) -> None:
+        self.send_response(status)
+        self.send_header("Content-Type", kind)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, format: str, *args: object) -> None:
+        """Say nothing."""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
+import sys
+from contextlib import contextmanager, redirect_stdout
 from typing import TYPE_CHECKING
 
 from kitline.errors import TargetError
@@ -44,7 +45,8 @@ class TargetServer:
         from mlflow.exceptions import MlflowException
 
         try:
-            with ambient_server(self.uri):
+            # MLflow prints addresses of runs, and stdout is for what a verb made
+            with ambient_server(self.uri), redirect_stdout(sys.stderr):
                 yield
         except MlflowException as error:
             reason = without_passwords(" ".join(str(error.message).split()))[:500]
