@@ -118,6 +118,7 @@ def test_a_kit_by_its_digest_alone_loads_as_its_model(
     assert registry.count("GET", str(data)) == 0
 
 
+@pytest.mark.slow
 def test_a_fresh_process_loads_by_digest(kit: str, expected: list[int]) -> None:
     program = (
         "import sys, mlflow; from sklearn.datasets import load_iris\n"

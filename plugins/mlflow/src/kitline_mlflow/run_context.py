@@ -33,9 +33,14 @@ class InputDigestContext:
 
 
 def _checked(text: str) -> str:
+    from kitline.errors import UsageError
     from kitline.plugin import Digest, PinnedReference
 
-    found = []
-    for each in filter(None, (part.strip() for part in text.split(","))):
-        found.append(str(PinnedReference.parse(each) if "@" in each else Digest(each)))
+    found = [
+        str(PinnedReference.parse(each) if "@" in each else Digest(each))
+        for each in (part.strip() for part in text.split(","))
+        if each
+    ]
+    if not found:
+        raise UsageError(f"{text!r} names no digest")
     return ",".join(dict.fromkeys(found))

@@ -1,0 +1,132 @@
+"""Servers and digests: a model served by its digest, and what MLflow's server reads for its UI."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from typing import TYPE_CHECKING
+
+import kitline
+import mlflow
+import pytest
+from mlflow import MlflowClient
+from sklearn.datasets import load_iris
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from kitline.testing import LocalRegistry
+
+    from conftest import MlflowServer, Tracked
+
+pytestmark = pytest.mark.slow
+ROWS = load_iris(return_X_y=True)[0][::10]
+PATIENCE = 150.0
+
+
+@pytest.fixture(name="kit")
+def _kit(template: Tracked, tmp_path: Path, registry: LocalRegistry) -> str:
+    folder = tmp_path / "kit"
+    shutil.copytree(template.model_folder, folder / "model")
+    (folder / "Kitfile").write_text(
+        "manifestVersion: 1.0.0\npackage: {name: iris}\nmodel: {name: iris, path: model}\n"
+    )
+    return f"modelkit://{kitline.pack(folder, f'{registry.host}/team/iris:v1')}/model"
+
+
+@contextlib.contextmanager
+def running(words: list[str], path: str, environment: dict[str, str], log: Path) -> Iterator[str]:
+    """Run an HTTP server of MLflow's on a free port until the block ends."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    command = [sys.executable, "-m", "mlflow", *words, "--host", "127.0.0.1", "--port", str(port)]
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            command,
+            stdout=output,
+            stderr=output,
+            env={**os.environ, **environment, "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"},
+            start_new_session=True,
+        )
+        try:
+            end = time.monotonic() + PATIENCE
+            url = f"http://127.0.0.1:{port}"
+            while status(f"{url}{path}") != 200:
+                assert process.poll() is None, log.read_text()
+                assert time.monotonic() < end, log.read_text()
+                time.sleep(0.3)
+            yield url
+        finally:
+            os.killpg(process.pid, signal.SIGTERM)
+            process.wait(timeout=30)
+
+
+def status(url: str) -> int:
+    try:
+        with urllib.request.urlopen(url, timeout=30) as answer:
+            return int(answer.status)
+    except urllib.error.HTTPError as error:
+        return error.code
+    except OSError:
+        return 0
+
+
+def test_a_model_is_served_by_its_digest(template: Tracked, kit: str, tmp_path: Path) -> None:
+    words = ["models", "serve", "-m", kit, "--env-manager", "local"]
+    with running(words, "/ping", {}, tmp_path / "log") as url:
+        request = urllib.request.Request(
+            f"{url}/invocations",
+            data=json.dumps({"inputs": ROWS.tolist()}).encode(),
+            headers={"Content-Type": "application/json"},
+        )
+        with urllib.request.urlopen(request, timeout=60) as answer:
+            found = json.load(answer)["predictions"]
+    model = mlflow.pyfunc.load_model(str(template.model_folder))
+    assert found == list(model.predict(ROWS))
+
+
+def register(url: str, kit: str) -> str:
+    """Register a version; return the address from which the UI shows its MLmodel."""
+    client = MlflowClient(url, url)
+    name = f"ui-{os.urandom(4).hex()}"
+    client.create_registered_model(name)
+    version = client.create_model_version(name, kit, await_creation_for=0).version
+    return f"{url}/model-versions/get-artifact?path=MLmodel&name={name}&version={version}"
+
+
+def test_a_server_asks_no_registry_for_those_who_register_its_address(
+    kit: str, mlflow_server: MlflowServer, registry: LocalRegistry
+) -> None:
+    registry.forget()
+    shown = register(mlflow_server.url, kit)
+    assert status(shown) >= 400
+    client = MlflowClient(mlflow_server.url)
+    experiment = client.create_experiment(f"e-{os.urandom(4).hex()}", artifact_location=kit)
+    run = client.create_run(experiment).info.run_id
+    asked = f"{mlflow_server.url}/api/2.0/mlflow/artifacts/list?run_id={run}"
+    assert status(asked) >= 400
+    assert registry.count() == 0
+
+
+def test_a_server_shows_the_model_of_a_registry_that_it_may_ask(
+    kit: str, registry: LocalRegistry, tmp_path: Path, tracked: Tracked
+) -> None:
+    environment = {"KITLINE_MLFLOW_ALLOWED_REGISTRIES": registry.host}
+    words = ["server", "--workers", "1", "--backend-store-uri", tracked.uri]
+    with running(words, "/health", environment, tmp_path / "log") as url:
+        shown = register(url, kit)
+        registry.forget()
+        with urllib.request.urlopen(shown, timeout=60) as answer:
+            assert b"python_function" in answer.read()
+        assert registry.count("GET", r"/blobs/") == 3  # config twice, the model's layer
