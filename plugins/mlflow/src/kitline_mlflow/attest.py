@@ -79,9 +79,12 @@ def _only_model(server: Server, run: Run | None, reference: str | None) -> Logge
     models = [model for each in ids if (model := server.find_model(each))]
     kits = [each for each in models if each.tags.get(tags.REFERENCE)]
     if reference is not None:
-        kits = [each for each in kits if reference.endswith(each.tags.get(tags.DIGEST, "-"))]
-        return kits[0] if len(kits) == 1 else None
+        import kitline
+
+        digest = str(kitline.inspect(reference, referrers=False).digest)
+        kits = [each for each in kits if each.tags.get(tags.DIGEST) == digest]
     if len(kits) > 1:
-        names = ", ".join(f"{each.model_id} ({each.name})" for each in kits)
+        listed = sorted((str(each.name), each.model_id) for each in kits)
+        names = ", ".join(f"{model_id} ({name})" for name, model_id in listed)
         raise UsageError(f"the run has several models with a kit: {names}; name one by model_id=…")
     return kits[0] if kits else None

@@ -95,7 +95,7 @@ def log_keeping(
     log_model = getattr(flavor, "log_model", None)
     if log_model is None:
         first = next(iter(inspect.signature(flavor.save_model).parameters))
-        return _info(keeping.log(flavor=flavor, **{first: model}, **arguments))
+        return _info(keeping.log(artifact_path=None, flavor=flavor, **{first: model}, **arguments))
     called = _with_model_class(log_model, keeping)
     if flavor.__name__ == "mlflow.pyfunc":
         return _info(called(python_model=model, **arguments))

@@ -65,14 +65,15 @@ def tag_all(server: Server, landed: Landed, *, again: str) -> WriteBack:
     attempts: list[tuple[str, Callable[[], None]]] = []
     run_id, model_id = landed.run_id, landed.model_id
     if run_id is not None:
-        attempts.append((f"run {run_id}", lambda: server.tag_run(run_id, landed.tags)))
+        attempts.append((f"run {run_id} was", lambda: server.tag_run(run_id, landed.tags)))
     if model_id is not None:
         attempts += [
-            (f"logged model {model_id}", lambda: server.tag_model(model_id, landed.tags)),
-            (f"versions of {model_id}", lambda: _tag_versions(server, model_id, landed.tags)),
+            (f"logged model {model_id} was", lambda: server.tag_model(model_id, landed.tags)),
+            (f"versions of {model_id} were", lambda: _tag_versions(server, model_id, landed.tags)),
         ]
     problems = [problem for what, tag in attempts if (problem := _attempt(what, tag))]
-    target = " and ".join(what for what, _ in attempts[:2])
+    told = {"run": run_id, "logged model": model_id}
+    target = " and ".join(f"{what} {name}" for what, name in told.items() if name)
     return WriteBack(
         plugin="mlflow",
         target=f"{target} in MLflow at {server.name}",
@@ -124,7 +125,7 @@ def _attempt(what: str, tag: Callable[[], None]) -> str:
         tag()
     except Exception as error:  # whatever MLflow or its HTTP client raises: the push stands
         reason = str(error) if isinstance(error, KitlineError) else explain(error)
-        return f"{what} was not tagged: {without_passwords(' '.join(reason.split()))}"
+        return f"{what} not tagged: {without_passwords(' '.join(reason.split()))}"
     return ""
 
 
