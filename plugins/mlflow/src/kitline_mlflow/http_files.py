@@ -48,8 +48,9 @@ def list_folder(
     host, _, root = address.partition(_LISTING)
     asked = posixpath.join(root.lstrip("/"), path or "").rstrip("/")
     try:
+        credentials = get_default_host_creds(host)  # type: ignore[no-untyped-call] # MLflow
         answer = http_request(  # type: ignore[no-untyped-call] # MLflow
-            get_default_host_creds(host), _LISTING, "GET", params={"path": asked}
+            credentials, _LISTING, "GET", params={"path": asked}
         )
         augmented_raise_for_status(answer)  # type: ignore[no-untyped-call] # MLflow
         rows: Any = answer.json()

@@ -10,8 +10,8 @@ import io
 import json
 import os
 import tempfile
+import weakref
 import zipfile
-from functools import partial
 from pathlib import PurePosixPath
 from typing import IO, TYPE_CHECKING, Any
 
@@ -41,8 +41,7 @@ def normalise_skops(entry: Entry) -> Entry:
             written = _rewrite(archive)
     except (zipfile.BadZipFile, ValueError, KeyError, RecursionError, NotImplementedError) as cause:
         raise SourceError(f"cannot normalise {entry.path!r}: {cause}") from cause
-    size = written.seek(0, os.SEEK_END)
-    return Entry(path=entry.path, size=size, open=partial(_open, written, size))
+    return Entry(path=entry.path, size=written.size, open=written.open)
 
 
 def _copy(entry: Entry) -> IO[bytes]:
@@ -56,7 +55,7 @@ def _copy(entry: Entry) -> IO[bytes]:
     return copied
 
 
-def _rewrite(archive: zipfile.ZipFile) -> IO[bytes]:
+def _rewrite(archive: zipfile.ZipFile) -> _Written:
     members = {each.filename: each for each in archive.infolist()}
     if len(members) > _MEMBERS or members[_SCHEMA].file_size > _SCHEMA_LIMIT:
         raise ValueError("its schema or its number of members is absurd")
@@ -66,17 +65,19 @@ def _rewrite(archive: zipfile.ZipFile) -> IO[bytes]:
     renamed = _numbered(schema, frozenset(members), names, ids)
     for name in sorted(members.keys() - names.keys() - {_SCHEMA}):
         names[name] = name  # nothing refers to it
-    result = tempfile.TemporaryFile()  # noqa: SIM115  lives as long as the entry
-    with zipfile.ZipFile(result, "w", zipfile.ZIP_STORED) as new:
-        for old, name in sorted(names.items(), key=lambda pair: pair[1]):
-            with archive.open(old) as source, new.open(_member(name), "w", force_zip64=True) as to:
-                while chunk := source.read(_CHUNK):
-                    to.write(chunk)
-        text = json.dumps(renamed, sort_keys=True, indent=2).encode()
-        with new.open(_member(_SCHEMA), "w") as to:
-            to.write(text)
-    result.flush()
-    return result
+    with tempfile.TemporaryFile() as result:
+        with zipfile.ZipFile(result, "w", zipfile.ZIP_STORED) as new:
+            for old, name in sorted(names.items(), key=lambda pair: pair[1]):
+                _copy_member(archive, old, new, name)
+            text = json.dumps(renamed, sort_keys=True, indent=2).encode()
+            new.writestr(_member(_SCHEMA), text)
+        return _Written(result)
+
+
+def _copy_member(archive: zipfile.ZipFile, old: str, new: zipfile.ZipFile, name: str) -> None:
+    with archive.open(old) as source, new.open(_member(name), "w", force_zip64=True) as target:
+        while chunk := source.read(_CHUNK):
+            target.write(chunk)
 
 
 def _numbered(
@@ -107,19 +108,27 @@ def _member(name: str) -> zipfile.ZipInfo:
     return member
 
 
+class _Written:
+    """A file without a name; it goes with the last entry or stream that reads it."""
+
+    def __init__(self, file: IO[bytes]) -> None:
+        file.flush()
+        self.size = file.seek(0, os.SEEK_END)
+        self.fd = os.dup(file.fileno())
+        weakref.finalize(self, os.close, self.fd)
+
+    def open(self, offset: int) -> ByteStream:
+        return _Reader(self, offset)
+
+
 class _Reader(io.RawIOBase):
     """Reads a shared file from a place of its own, so that several may read at once."""
 
-    def __init__(self, file: IO[bytes], size: int, offset: int) -> None:
-        self._file = file
-        self._size = size
+    def __init__(self, written: _Written, offset: int) -> None:
+        self._written = written
         self._offset = offset
 
     def readinto(self, buffer: Any, /) -> int:
-        count = os.preadv(self._file.fileno(), [buffer], self._offset)
+        count = os.preadv(self._written.fd, [buffer], self._offset)
         self._offset += count
         return count
-
-
-def _open(file: IO[bytes], size: int, offset: int) -> ByteStream:
-    return _Reader(file, size, offset)

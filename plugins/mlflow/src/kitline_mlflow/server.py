@@ -98,7 +98,9 @@ class Server:
             SourceError: if there is no such experiment.
         """
         what = f"experiment {experiment!r}"
-        found = self._find(what, lambda: self.client.get_experiment(experiment))
+        found = None
+        if experiment.isdecimal():
+            found = self._find(what, lambda: self.client.get_experiment(experiment))
         if found is None:
             found = self._find(what, lambda: self.client.get_experiment_by_name(experiment))
         if found is None:
