@@ -81,8 +81,8 @@ def test_cosign_accepts_what_kitline_signed_and_attested(
     assert kit == signed == attested
     assert cosign.complaint(kit, "ours.pub", form) == ""
     assert cosign.attestation_complaint(kit, "ours.pub", SLSA, form) == ""
-    assert "verify signature" in cosign.complaint(kit, "theirs.pub", form)
-    assert "no matching attest" in cosign.attestation_complaint(kit, "theirs.pub", SLSA, form)
+    assert "no matching" in cosign.complaint(kit, "theirs.pub", form)
+    assert "no matching" in cosign.attestation_complaint(kit, "theirs.pub", SLSA, form)
     assert cosign.attestation_complaint(kit, "ours.pub", "cyclonedx", form) != ""
     found = json.loads(peer("oras", "discover", "--plain-http", "--format", "json", kit).stdout)
     assert sorted(
@@ -230,13 +230,13 @@ def test_keys_of_every_origin_work_in_both(
 
     other = signer.pinned("pack", tree, "-t", distribution.reference(f"{repository}-2:v1"))
     for key in ("ed25519", "p384", "made"):
-        for form in FORMS:
-            cosign.sign(other, f"{key}.key", form)
-    for key in ("p384", "made"):
-        signer.run("verify", other, "--key", folder / f"{key}.pub")
-    # cosign 3.1 signs with Ed25519ph and verifies Ed25519, so it refuses what it signed itself
-    assert cosign.complaint(other, "ed25519.pub") != ""
-    assert signer.run("verify", other, "--key", folder / "ed25519.pub", check=False).returncode == 3
+        cosign.sign(other, f"{key}.key")
+    signer.run("verify", other, "--key", folder / "made.pub")
+    for key in ("ed25519.pub", "p384.pub"):
+        # cosign 3.1 signs with Ed25519ph and SHA-384, and refuses what it signed so itself
+        assert cosign.complaint(other, key) != ""
+        refused = signer.run("verify", other, "--key", folder / key, check=False)
+        assert refused.returncode == 3
 
 
 def test_an_auditor_needs_no_kitline(

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 @click.command(
     "attestations",
-    short_help="What is said of a kit: signatures, attestations, unsigned statements.",
+    short_help="What is said of a kit: signatures, attestations, statements.",
     epilog="Example: kitline attestations iris:v1 --key cosign.pub --json",
 )
 @click.argument("reference", metavar="REF")
