@@ -66,9 +66,7 @@ def main(work: Path) -> None:
     code = run_for_code("kitline", "dvc", "verify", reference, "--rev", "v1", cwd=data)
     tell(f"exit code             {code}")
 
-    say(
-        "8. The data changes: the digest in the .dvc file does not hold any more, and is not believed"
-    )
+    say("8. The data changes: the digest in the .dvc file is stale, and not believed")
     shutil.rmtree(other / "data/wine/class-2")
     run("dvc", "add", "-q", "data/wine", cwd=other)
     subprocess.run(["kitline", "dvc", "status"], cwd=other, check=True)

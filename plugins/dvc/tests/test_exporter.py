@@ -103,7 +103,8 @@ def test_nothing_is_committed_and_the_user_reads_what_to_commit(
     before = empty.git("rev-parse", "HEAD")
     result = export(pack(tmp_path / "kit"), empty, dataset="train")
     assert empty.git("rev-parse", "HEAD") == before
-    assert result.warnings == (
+    assert result.warnings == ()
+    assert result.notes == (
         "nothing was committed; to record this: git add data/.gitignore data/train.dvc",
     )
 

@@ -57,4 +57,6 @@ def command(
         return
     if not quiet:
         options.say(f"{'was there already' if result.existed else 'exported'}: {result.target}")
+        for note in result.notes:
+            options.say(note)
     click.echo(str(result.reference))

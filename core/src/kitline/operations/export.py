@@ -30,6 +30,8 @@ class Exported:
     target: str
     existed: bool
     warnings: tuple[str, ...]
+    notes: tuple[str, ...] = ()
+    """What to do next."""
 
     def __str__(self) -> str:
         return str(self.reference)
@@ -42,6 +44,7 @@ class Exported:
             "target": self.target,
             "existed": self.existed,
             "warnings": list(self.warnings),
+            "notes": list(self.notes),
         }
 
 
@@ -88,4 +91,5 @@ def export(
             target=result.target,
             existed=result.existed,
             warnings=tuple(result.warnings),
+            notes=tuple(result.notes),
         )

@@ -148,6 +148,8 @@ class ExportResult:
     existed: bool = False
     """Whether it was there before, so that nothing was written."""
     warnings: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    """What people should do next, such as files to commit; no warnings."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -63,7 +63,7 @@ def export(
             with workspace.locked():
                 warnings += _track(workspace, kit, moves, staging, asked)
             notes = _to_commit(workspace, [each.place for each in moves])
-        return ExportResult(target=", ".join(names), warnings=(*warnings, *notes))
+        return ExportResult(target=", ".join(names), warnings=tuple(warnings), notes=notes)
 
 
 def _places(
@@ -190,14 +190,14 @@ def _is_empty_folder(path: Path) -> bool:
     return path.is_dir() and not any(path.iterdir())
 
 
-def _to_commit(workspace: Workspace, places: Sequence[Path]) -> list[str]:
+def _to_commit(workspace: Workspace, places: Sequence[Path]) -> tuple[str, ...]:
     """Say what git should be told; kitline never commits."""
     if not workspace.has_git:
-        return []
+        return ()
     files = [Path(f"{place}.dvc") for place in places]
     files += [each for each in {place.parent / ".gitignore" for place in places} if each.exists()]
     shown = " ".join(sorted(_shown(workspace, each) for each in files))
-    return [f"nothing was committed; to record this: git add {shown}"]
+    return (f"nothing was committed; to record this: git add {shown}",)
 
 
 def _shown(workspace: Workspace, path: Path) -> str:
