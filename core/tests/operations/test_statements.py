@@ -114,6 +114,22 @@ def test_a_statement_that_no_list_names_is_put_into_one_again() -> None:
         assert len(kitline.read_statements(kit.reference)) == 1
 
 
+@pytest.mark.parametrize(
+    ("predicate_type", "kind"),
+    [(FACTS, "statement"), ("https://slsa.dev/provenance/v1", "provenance")],
+)
+def test_each_statement_has_a_tag_of_its_own(
+    local_registry: LocalRegistry, predicate_type: str, kind: str
+) -> None:
+    kit = pack(f"{local_registry.host}/team/note")
+
+    where = kitline.attest(kit.reference, Statement(predicate_type=predicate_type, predicate={}))
+
+    digest = str(where).rpartition("@")[2]
+    tag = f"{kit.digest.hex[:32]}.{kind}-{digest[7:23]}"
+    assert local_registry.content.create("team/note").tags[tag] == digest
+
+
 def test_a_statement_that_cannot_be_attached_leaves_the_kit_standing() -> None:
     bad = Statement(predicate_type=FACTS, predicate={"loss": float("nan")})
 

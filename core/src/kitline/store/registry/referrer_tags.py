@@ -51,7 +51,7 @@ def _kind(manifest: Manifest) -> str:
         if "slsa.dev/provenance" in predicate:
             return "provenance"
         return "signature" if "cosign/sign" in predicate else "attestation"
-    if artifact_type == media_types.IN_TOTO:
-        predicate = manifest.annotations.get(media_types.PREDICATE_TYPE, "")
-        return "provenance" if "slsa.dev/provenance" in predicate else "statement"
+    said = manifest.annotations.get(media_types.PREDICATE_TYPE, "")
+    if artifact_type == media_types.IN_TOTO and said:
+        return "provenance" if "slsa.dev/provenance" in said else "statement"
     return next((kind for part, kind in _KINDS if part in artifact_type.lower()), "other")
