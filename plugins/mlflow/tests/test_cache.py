@@ -269,6 +269,8 @@ def test_the_least_recently_used_goes_first(
     in_another_process(kits[0], "weights")
     in_another_process(kits[2], "weights")
     assert entries(kits[0]) == {names[0], names[2]}
+    notes = folder_of(pin(kits[0])) / "notes"
+    assert {each.name for each in notes.iterdir()} == {names[0], names[2]}
 
 
 def test_what_a_living_process_uses_stays_even_beyond_the_limit(

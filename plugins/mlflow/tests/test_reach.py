@@ -19,6 +19,7 @@ import mlflow
 import pytest
 from click.testing import CliRunner
 from kitline.plugin import PinnedReference
+from kitline.testing.fixtures import distribution_3
 from kitline_mlflow.uri import model_source
 from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
@@ -29,8 +30,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from kitline.testing import LocalRegistry
+    from kitline.testing.processes import RunningRegistry
 
     from conftest import Tracked
+
+__all__ = ["distribution_3"]
 
 KITFILE = """\
 manifestVersion: 1.0.0
@@ -209,6 +213,19 @@ def test_a_dockerfile_holds_the_model(kit: str, tmp_path: Path) -> None:
     assert (tmp_path / "image" / "Dockerfile").is_file()
     (model,) = (tmp_path / "image").rglob("MLmodel")
     assert os.access(model, os.W_OK)
+
+
+@pytest.mark.registry
+@pytest.mark.slow
+def test_a_real_registry_serves_the_model(
+    kit: str, distribution_3: RunningRegistry, expected: list[int], registry: LocalRegistry
+) -> None:
+    pinned = kit.removeprefix("modelkit://").removesuffix("/model")
+    there = f"{distribution_3.host}/reach/iris"
+    kitline.copy(pinned, f"{there}:v1")
+    registry.stop()
+    assert predicted(f"modelkit://{there}@{pinned.partition('@')[2]}/model") == expected
+    assert predicted(f"modelkit://{there}:v1/model") == expected
 
 
 @pytest.mark.slow

@@ -54,7 +54,8 @@ class CacheFolder:
             os.utime(entry)
         except OSError as cause:
             raise TargetError(
-                f"cannot keep a kit in the cache {str(self.folder)!r}: {cause.strerror}"
+                f"cannot keep a kit in the cache {str(self.folder)!r}: {cause.strerror};"
+                " KITLINE_HOME names another place"
             ) from cause
         return entry / "tree"
 
@@ -110,7 +111,10 @@ class CacheFolder:
             if not unused:
                 return False
             remove(entry)
-            return True
+        digest = entry.name.rpartition("-")[0]
+        if not any(self.folder.glob(f"entries/{digest}-*")):
+            (self.folder / "notes" / digest).unlink(missing_ok=True)
+        return True
 
     def _remove_dead_work(self) -> None:
         for work in _children(self.folder / "work"):
