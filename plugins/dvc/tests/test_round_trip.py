@@ -127,6 +127,24 @@ def test_a_model_of_dvc_comes_back_too(
     assert out(empty, "model.bin")["md5"] == out(made, "model.bin")["md5"]
 
 
+def test_a_revision_is_unpacked_where_neither_dvc_nor_git_is(
+    repository: DvcRepository, tmp_path: Path
+) -> None:
+    reference = import_(repository, "data/train")
+    program = (
+        "import os, sys\n"
+        "os.environ['PATH'] = ''\n"
+        "for name in ('dvc', 'dvc_data', 'dvc_objects', 'scmrepo'): sys.modules[name] = None\n"
+        "import kitline\n"
+        "kitline.unpack(sys.argv[1], sys.argv[2], filters=['datasets'])\n"
+    )
+    words = [sys.executable, "-c", program, reference, str(tmp_path / "out")]
+    done = subprocess.run(words, cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert read_tree(tmp_path / "out/data/train") == read_tree(repository.root / "data/train")
+
+
+@pytest.mark.slow  # a process of DVC; test_status.py has a short one
 def test_with_kitline_uninstalled_the_data_comes_from_cache_and_remote_as_before(
     repository: DvcRepository, empty: DvcRepository
 ) -> None:
