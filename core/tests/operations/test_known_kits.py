@@ -28,8 +28,10 @@ from kitline.plugin import (
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from pathlib import Path
 
     from kitline.testing import LocalRegistry
+    from kitline.testing.command_line import CommandLine
 
 FACTS = Statement(predicate_type="https://example.com/facts/v1", predicate={"loss": 1})
 
@@ -70,7 +72,7 @@ class Notes:
             ),
             origin=Origin(importer="note", source=source),
             recipe=self.recipe,
-            annotations={"io.kitline.note.id": self.note},
+            annotations={"io.kitline.note.id": self.note} if self.note else {},
             statements=(FACTS,),
             known=tuple(PinnedReference.parse(each) for each in self.known),
         )
@@ -116,9 +118,9 @@ def test_a_kit_of_another_repository_is_copied_with_what_is_about_it(
     local_registry: LocalRegistry,
     where: str,
     monkeypatch: pytest.MonkeyPatch,
-    tmp_path: object,
+    tmp_path: Path,
 ) -> None:
-    monkeypatch.chdir(str(tmp_path))
+    monkeypatch.chdir(tmp_path)
     first = kitline.import_("note:1", f"{local_registry.host}/team/note:v1", plugins=plugins)
     notes.known, notes.opened = [str(first)], 0
 
@@ -186,6 +188,18 @@ def test_a_kit_of_an_older_recipe_is_answered(notes: Notes, plugins: Plugins) ->
     notes.known, notes.recipe = [str(first)], "note/2"
 
     assert kitline.import_("note:1", "note:v2", plugins=plugins).digest == first.digest
+
+
+def test_of_a_pointer_to_a_kit_the_digest_is_enough(
+    notes: Notes, plugins: Plugins, run: CommandLine, folder: Path
+) -> None:
+    kit = run("pack", folder, "-t", "iris:v1")
+    notes.known, notes.note = [kit.pinned], ""
+
+    answered = kitline.import_("note:pointer", "iris:v2", plugins=plugins)
+
+    assert str(answered) == kit.pinned
+    assert answered.existed
 
 
 def test_a_registry_that_policy_forbids_is_not_asked(

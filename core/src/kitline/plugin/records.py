@@ -76,7 +76,8 @@ class Collected:
     """Attached to the kit after it has landed; what is there already is not written again."""
     known: tuple[PinnedReference, ...] = ()
     """Kits that the tool remembers as made from this source with these options. Import answers the
-    first that is really there and says the same of itself, unless told `-o again=true`."""
+    first that is really there and says the same of itself, unless told `-o again=true`. A source
+    that only points to a kit says nothing of it: no annotations, parents and `created`."""
     warnings: tuple[str, ...] = ()
 
     def manifest_annotations(self) -> dict[str, str]:
