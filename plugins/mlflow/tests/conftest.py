@@ -33,7 +33,7 @@ _QUIET = {
     "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
 }
 os.environ.update(_QUIET)
-_PATIENCE = 120.0
+_PATIENCE = 240.0
 
 NOISE = (
     # MLflow 3.17 uses loader options that SQLAlchemy 2.1 means to drop
@@ -153,11 +153,13 @@ def _start(folder: Path) -> str:
     )
     url = f"http://127.0.0.1:{port}"
     end = time.monotonic() + _PATIENCE
-    while not _is_healthy(url):
-        if runner.poll() is not None or time.monotonic() > end:
-            pytest.fail(f"mlflow server did not start:\n{(folder / 'log').read_text()}")
-        time.sleep(0.2)
-    runner.returncode = 0  # nobody waits for it; without this its object warns when collected
+    try:
+        while not _is_healthy(url):
+            if runner.poll() is not None or time.monotonic() > end:
+                pytest.fail(f"mlflow server did not start:\n{(folder / 'log').read_text()}")
+            time.sleep(0.2)
+    finally:
+        runner.returncode = 0  # nobody waits for it; without this its object warns when collected
     (folder / "url").write_text(url)
     return url
 

@@ -24,10 +24,8 @@ if TYPE_CHECKING:
     from kitline_mlflow.server import Server
 
 PREDICATE_TYPE = "https://kitline.io/mlflow-run/v1"
-SECTIONS = frozenset({"run", "model", "notes", "redacted"})
-"""Keys at the top of the predicate; those but `run` are left out where there is nothing to say."""
 _VOLATILE_TAGS = frozenset({"mlflow.modelVersions"})
-_FIGURES = (".png", ".svg", ".jpg", ".jpeg", ".gif", ".webp", ".html", ".pdf")
+FIGURES = (".png", ".svg", ".jpg", ".jpeg", ".gif", ".webp", ".html", ".pdf")
 _LISTED = 10_000
 
 
@@ -95,7 +93,7 @@ def run_facts(
         "parent": _parent(server, run),
         "children": server.find_children(run),
         "artifacts": [{"path": path, "size": size} for path, size in files],
-        "figures": [path for path, _ in files if path.lower().endswith(_FIGURES)],
+        "figures": [path for path, _ in files if path.lower().endswith(FIGURES)],
     }
     return {key: value for key, value in found.items() if value not in (None, "", [], {})}
 

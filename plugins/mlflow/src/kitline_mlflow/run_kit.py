@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from kitline.errors import SourceError
 from kitline.plugin import Collected, Dataset, Docs, FileTree, Kitfile, Origin, bytes_entry
 
-from kitline_mlflow.facts import collect_facts, run_facts
+from kitline_mlflow.facts import FIGURES, collect_facts, run_facts
 from kitline_mlflow.facts_history import canonical
 from kitline_mlflow.files import open_files
 from kitline_mlflow.model_kit import RUN_ID, Extra
@@ -33,7 +33,6 @@ FACTS = "mlflow-run"
 """Folder of the docs drawer with `run.json` and `metrics.jsonl`."""
 FILES = "artifacts"
 _DATASETS = "datasets"
-_FIGURES = (".png", ".svg", ".jpg", ".jpeg", ".gif", ".webp", ".html", ".pdf")
 # what may change of a run that has ended, and by kitline's own write-back or registration does
 _CHANGING = ("name", "experiment", "lifecycle", "children", "parent", "user")
 _CHANGING_TAGS = (
@@ -99,7 +98,7 @@ def extra_content(
         files += facts_files(facts)
         parameters = {"mlflow.metrics": facts["metrics"]} if "metrics" in facts else {}
     if wants_figures:
-        figures = [each for each in _files(server, run) if each.path.lower().endswith(_FIGURES)]
+        figures = [each for each in _files(server, run) if each.path.lower().endswith(FIGURES)]
         if figures:
             docs.append(Docs(path=FILES, description="figures of the MLflow run"))
             files += figures

@@ -1,0 +1,80 @@
+"""What a tracking server may say, and what is believed of it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+from kitline.errors import SourceError
+from kitline_mlflow.redact import Redactor
+from kitline_mlflow.server import Server, may_name_folders
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+@pytest.mark.parametrize(
+    ("uri", "expected"),
+    [
+        ("sqlite:////data/mlflow.db", True),
+        ("postgresql://db.example/mlflow", True),
+        ("http://localhost:5000", True),
+        ("http://127.0.0.1:5000", True),
+        ("http://[::1]:5000", True),
+        ("https://mlflow.example", False),
+        ("HTTP://10.0.0.1", False),
+        ("http://127.0.0.1.example", False),
+        ("http://localhost.example", False),
+    ],
+)
+def test_only_servers_of_this_machine_may_name_its_folders(uri: str, *, expected: bool) -> None:
+    assert may_name_folders(uri) is expected
+
+
+def test_a_server_elsewhere_cannot_have_folders_of_this_machine_packed(tmp_path: Path) -> None:
+    for location in (str(tmp_path), tmp_path.as_uri()):
+        with pytest.raises(SourceError, match=r"a folder of this machine.*local-artifacts=true"):
+            Server("https://mlflow.example").open_artifacts(location)
+        assert Server("https://mlflow.example", local_artifacts=True).open_artifacts(location)
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "expected"),
+    [
+        ("max_tokens", "100", "100"),
+        ("tokenizer", "bert", "bert"),
+        ("pad_token_id", "0", "0"),
+        ("eos_token", "</s>", "</s>"),
+        ("author", "me", "me"),
+        ("key", "value", "value"),
+        ("url", "https://host/a?page=2#top", "https://host/a?page=2#top"),
+        ("sha", "a" * 64, "a" * 64),
+        ("token", "x", "[redacted]"),
+        ("hf.token", "x", "[redacted]"),
+        ("AWS_SECRET_ACCESS_KEY", "x", "[redacted]"),
+        ("dbPassword", "x", "[redacted]"),
+        ("empty_password", "", ""),
+        ("url", "https://host/a?sig=abc", "https://host/a?[redacted]"),
+        ("url", "s3://k:v@bucket/a", "s3://bucket/a"),
+        ("any", '{"api_key": "x", "b": [1]}', '{"api_key": "[redacted]", "b": [1]}'),
+        ("any", '{"b": 1,  "a": 2}', '{"b": 1,  "a": 2}'),
+        ("any", "Authorization: Bearer abcdefghij", "Authorization: Bearer [redacted]"),
+        ("any", "ghp_" + "a" * 36, "[redacted]"),
+    ],
+)
+def test_secrets_are_told_by_key_and_by_form(key: str, value: str, expected: str) -> None:
+    redactor = Redactor()
+    assert redactor.value(key, value, "tag") == expected
+    assert redactor.found == ({f"tag {key!r}"} if expected != value else set())
+
+
+def test_patterns_are_added_by_option(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("KITLINE_MLFLOW_REDACT", "customer, PLZ-[0-9]+")
+    redactor = Redactor.parse("patient")
+    given = {"customer_name": "x", "patient": "y", "note": "in PLZ-123", "plain": "z"}
+    assert redactor.mapping(given, "tag") == {
+        "customer_name": "[redacted]",
+        "note": "in [redacted]",
+        "patient": "[redacted]",
+        "plain": "z",
+    }
