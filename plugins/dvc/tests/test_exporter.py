@@ -235,7 +235,7 @@ def test_data_that_changed_after_an_export_is_exported_again(
 def test_no_path_leads_out_of_the_repository_or_into_git_and_dvc(
     tmp_path: Path, empty: DvcRepository, path: str
 ) -> None:
-    with pytest.raises(TargetError, match="cannot export to"):
+    with pytest.raises(TargetError, match="cannot put data at"):
         export(pack(tmp_path / "kit"), empty, dataset="train", path=path)
     assert empty.git("status", "--porcelain") == ""
 
@@ -273,6 +273,27 @@ def test_it_works_in_a_subdirectory_repository_and_not_through_the_outer_one(
     assert result.target == "data/train"
     assert made.root.name == "sub"
     assert (made.root / "data/train.dvc").exists()
+
+
+def test_what_a_killed_export_left_goes_with_the_next_one(
+    tmp_path: Path, empty: DvcRepository
+) -> None:
+    left = empty.root / ".dvc/tmp/kitline-export-killed"
+    write_tree(left, {"0/data/half.csv": "1"})
+    export(pack(tmp_path / "kit"), empty, dataset="train")
+    assert not left.exists()
+
+
+def test_a_repository_that_another_command_works_in_is_left_alone(
+    tmp_path: Path, empty: DvcRepository
+) -> None:
+    from dvc.repo import Repo, lock_repo
+
+    reference = pack(tmp_path / "kit")
+    refused = pytest.raises(TargetError, match="DVC could not lock the repository")
+    with Repo(str(empty.root)) as repo, lock_repo(repo), refused:
+        export(reference, empty, dataset="train")
+    assert not (empty.root / "data").exists()
 
 
 def test_unknown_options_are_named(tmp_path: Path, empty: DvcRepository) -> None:

@@ -262,7 +262,7 @@ def test_an_unknown_kit_and_a_layout_are_refused(tmp_path: Path, empty: DvcRepos
 @pytest.mark.parametrize("out", ["../x", "/etc/x", ".git/x", "."])
 def test_the_output_stays_in_the_repository(tmp_path: Path, empty: DvcRepository, out: str) -> None:
     pack(tmp_path / "kit", "1\n", "data:v1")
-    with pytest.raises(TargetError, match="cannot export to"):
+    with pytest.raises(TargetError, match="cannot put data at"):
         add_stage("data:v1", out=out)
     assert not (empty.root / "dvc.yaml").exists()
 

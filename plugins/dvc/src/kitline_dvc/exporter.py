@@ -18,7 +18,13 @@ from kitline_dvc.datasets import choose_datasets
 from kitline_dvc.export_options import ExportOptions
 from kitline_dvc.note import KEY, Note
 from kitline_dvc.objects import fetch_files, named_files, read_list
-from kitline_dvc.place import require_apart, resolve_place, staging_folder, undoing
+from kitline_dvc.place import (
+    require_apart,
+    resolve_place,
+    staging_above,
+    staging_folder,
+    undoing,
+)
 from kitline_dvc.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -56,7 +62,7 @@ def export(
         missing = [each for each in chosen if not _is_there(workspace, kit, each, places[each])]
         if not missing:
             return ExportResult(target=", ".join(names), existed=True)
-        with staging_folder(workspace) as staging:
+        with staging_folder(staging_above(workspace, list(places.values()))) as staging:
             moves, warnings = _unpack(workspace, kit, missing, places, staging, asked, context)
             if context.cancelled():
                 raise Cancelled("the export was stopped; nothing was changed")

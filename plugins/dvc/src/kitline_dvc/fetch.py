@@ -6,8 +6,6 @@ Steps: 1 read the lists, 2 look what is there, 3 fetch the rest beside, checked,
 from __future__ import annotations
 
 import os
-import shutil
-import tempfile
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +20,7 @@ from kitline_dvc.internals import open_remote_at
 from kitline_dvc.listing import is_inside
 from kitline_dvc.md5 import md5_of_file
 from kitline_dvc.objects import OneRemote, fetch_files, named_files, read_list
+from kitline_dvc.place import staging_folder
 from kitline_dvc.provenance import BUILD_TYPE
 from kitline_dvc.workspace import Workspace
 
@@ -162,13 +161,12 @@ def _staging(target: Path) -> Iterator[Path]:
     above = Path(os.path.realpath(target)).parent
     try:
         above.mkdir(parents=True, exist_ok=True)
-        folder = tempfile.mkdtemp(prefix=".kitline-fetch-", dir=above)
+        stack = ExitStack()
+        folder = stack.enter_context(staging_folder(above, ".kitline-fetch-"))
     except OSError as cause:
         raise TargetError(f"cannot write to {os.fspath(above)!r}: {cause.strerror}") from cause
-    try:
-        yield Path(folder)
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
+    with stack:
+        yield folder
 
 
 def _move_in(staging: Path, target: Path, paths: list[str]) -> None:

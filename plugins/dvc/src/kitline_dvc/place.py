@@ -22,7 +22,8 @@ if TYPE_CHECKING:
     from kitline_dvc.workspace import Workspace
 
 _RESERVED = {".git", ".dvc", ".gitignore", ".dvcignore", "dvc.yaml", "dvc.lock"}
-_PREFIX = "kitline-export-"
+EXPORT = "kitline-export-"
+"""How the folders begin in which exports are unpacked."""
 
 
 def resolve_place(workspace: Workspace, folder: Path, path: str) -> Path:
@@ -34,26 +35,23 @@ def resolve_place(workspace: Workspace, folder: Path, path: str) -> Path:
     """
     named = PurePosixPath(path)
     if named.is_absolute() or ".." in named.parts or not named.parts or not path.isprintable():
-        raise TargetError(
-            f"cannot export to {path!r}: the path has to be relative, without '..';"
-            " name another one with path=PATH"
-        )
+        raise TargetError(f"cannot put data at {path!r}: a path has to be relative, without '..'")
     base = Path(os.path.realpath(folder))
     place = base.joinpath(*named.parts)
     try:
         inner = place.relative_to(workspace.root)
     except ValueError:
-        raise TargetError(f"cannot export to {path!r}: it is outside of the repository") from None
+        raise TargetError(f"cannot put data at {path!r}: it is outside of the repository") from None
     reserved = [each for each in inner.parts if each.lower() in _RESERVED]
     if reserved or inner.name.lower().endswith(".dvc"):
         raise TargetError(
-            f"cannot export to {path!r}: git or DVC keep {(reserved or [inner.name])[0]!r}"
+            f"cannot put data at {path!r}: git or DVC keep {(reserved or [inner.name])[0]!r}"
         )
     if os.path.realpath(place) != os.fspath(place):
-        raise TargetError(f"cannot export to {path!r}: a symbolic link is in the way")
+        raise TargetError(f"cannot put data at {path!r}: a symbolic link is in the way")
     if not workspace.is_own(place):
         raise TargetError(
-            f"cannot export to {path!r}: another DVC repository lies there;"
+            f"cannot put data at {path!r}: another DVC repository lies there;"
             " name it with repo=FOLDER"
         )
     return place
@@ -69,7 +67,7 @@ def require_apart(places: list[Path]) -> None:
         for other in places:
             if one is not other and other.is_relative_to(one):
                 raise TargetError(
-                    f"cannot export to both {os.fspath(one)!r} and {os.fspath(other)!r}:"
+                    f"cannot put data at both {os.fspath(one)!r} and {os.fspath(other)!r}:"
                     " DVC tracks no path twice; export one dataset at a time, with path=PATH"
                 )
 
@@ -123,12 +121,21 @@ def undoing(trash: Path) -> Iterator[Undo]:
         raise
 
 
+def staging_above(workspace: Workspace, places: list[Path]) -> Path:
+    """Return where to unpack first: where nobody looks, or else where a rename can begin."""
+    hidden = workspace.temporary
+    for place in places:
+        nearest = next(each for each in place.parents if each.is_dir())
+        if nearest.stat().st_dev != hidden.stat().st_dev:
+            return nearest
+    return hidden
+
+
 @contextmanager
-def staging_folder(workspace: Workspace) -> Iterator[Path]:
-    """Make a folder in which a kit is unpacked; what a killed export left there goes first."""
-    above = workspace.temporary
-    _remove_left_behind(above)
-    folder = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=above))
+def staging_folder(above: Path, prefix: str = EXPORT) -> Iterator[Path]:
+    """Make a folder that goes in the end; what a killed program left there goes first."""
+    _remove_left_behind(above, prefix)
+    folder = Path(tempfile.mkdtemp(prefix=prefix, dir=above))
     held = os.open(folder, os.O_RDONLY)
     try:
         fcntl.flock(held, fcntl.LOCK_EX)
@@ -138,8 +145,8 @@ def staging_folder(workspace: Workspace) -> Iterator[Path]:
         os.close(held)
 
 
-def _remove_left_behind(above: Path) -> None:
-    for folder in above.glob(f"{_PREFIX}*"):
+def _remove_left_behind(above: Path, prefix: str) -> None:
+    for folder in above.glob(f"{prefix}*"):
         with suppress(OSError):
             held = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
             try:
