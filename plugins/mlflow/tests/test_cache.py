@@ -2,17 +2,29 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
+from urllib.parse import urljoin
 
 import kitline
 import pytest
-from kitline.errors import InvalidSetting, KitlineError, NotFound, TargetError, VerificationError
+import requests
+from kitline.errors import (
+    InvalidSetting,
+    KitlineError,
+    NotFound,
+    TargetError,
+    UnsafeLayer,
+    VerificationError,
+)
+from kitline.plugin import Digest
 from kitline.testing import Fault
 from kitline_mlflow.cache import cache_size, fetch, folder_of, pin
+from kitline_mlflow.cache_parts import KitOutline, meanings
 from kitline_mlflow.cache_view import copy_out, view
 
 if TYPE_CHECKING:
@@ -20,6 +32,7 @@ if TYPE_CHECKING:
 
     from kitline.testing import LocalRegistry
 
+OCI_MANIFEST = "application/vnd.oci.image.manifest.v1+json"
 BLOBS = r"/blobs/sha256:"
 KITFILE = """\
 manifestVersion: 1.0.0
@@ -135,6 +148,40 @@ def test_the_model_of_a_base_kit_is_found_by_the_same_word(
     )
     tuned = kitline.pack(folder, f"{registry.host}/tuned:v1")
     assert (fetch(str(tuned), "model") / "net.bin").is_file()
+    assert kit
+
+
+@pytest.mark.parametrize("model", ["/etc", "../../../etc", "a/../../b", ".."])
+def test_a_kit_whose_model_lies_outside_of_it_leads_nowhere(
+    registry: LocalRegistry, tmp_path: Path, model: str
+) -> None:
+    kit = packed(tmp_path / "kit", registry)
+    manifest = requests.get(
+        f"{registry.url}/v2/demo/manifests/v1", headers={"Accept": OCI_MANIFEST}, timeout=5
+    ).json()
+    config_url = f"{registry.url}/v2/demo/blobs/{manifest['config']['digest']}"
+    config = requests.get(config_url, timeout=5).json()
+    config["model"]["path"] = model
+    body = json.dumps(config).encode()
+    manifest["config"] |= {"digest": str(Digest.of(body)), "size": len(body)}
+    for layer in manifest["layers"]:
+        layer.pop("annotations", None)
+    start = requests.post(f"{registry.url}/v2/demo/blobs/uploads/", timeout=5)
+    location = urljoin(registry.url, start.headers["Location"])
+    mark = "&" if "?" in location else "?"
+    put = f"{location}{mark}digest={Digest.of(body)}"
+    assert requests.put(put, data=body, timeout=5).status_code == 201
+    hostile = requests.put(
+        f"{registry.url}/v2/demo/manifests/hostile",
+        data=json.dumps(manifest),
+        headers={"Content-Type": manifest["mediaType"]},
+        timeout=5,
+    )
+    assert hostile.status_code == 201, hostile.text
+    with pytest.raises(KitlineError):  # by core, if it looks first
+        fetch(f"{registry.host}/demo:hostile", "model")
+    with pytest.raises(UnsafeLayer, match="which is outside of it"):
+        list(meanings(KitOutline(parts=(), model=model), "model"))
     assert kit
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import kitline
+from kitline.errors import UnsafeLayer
 from kitline.plugin import Digest
 
 from kitline_mlflow.policy import check_base
@@ -99,6 +100,9 @@ def meanings(kit: KitOutline, path: str) -> Iterator[Wanted]:
     """Yield what a path can mean, the likeliest first.
 
     `model` is the model whatever the kit calls it, so it comes before a folder of that name.
+
+    Raises:
+        UnsafeLayer: if the kit names a place outside of itself.
     """
     word, _, rest = path.partition("/")
     if not path:
@@ -119,6 +123,8 @@ def meanings(kit: KitOutline, path: str) -> Iterator[Wanted]:
 
 
 def _wanted(filters: tuple[str, ...], parts: Sequence[Part], path: str) -> Wanted:
+    if path.startswith("/") or ".." in path.split("/"):  # what a kit says of itself is not trusted
+        raise UnsafeLayer(f"the kit says that its model lies at {path!r}, which is outside of it")
     return Wanted(
         filters=filters, path="" if path == "." else path, size=sum(part.size for part in parts)
     )
