@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
+import pty
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,6 +21,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 from kitline.testing import LocalRegistry
 from kitline.testing.content import digest_of
+from kitline.trust.keys import private_key
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -26,6 +30,7 @@ if TYPE_CHECKING:
 
 SLSA = "https://slsa.dev/provenance/v1"
 SIGNATURE = "https://sigstore.dev/cosign/sign/v1"
+KEYS = Path(__file__).parent.parent / "data/keys"
 
 
 @pytest.fixture
@@ -312,6 +317,53 @@ def test_python_offers_the_same_verbs(run: CommandLine, folder: Path) -> None:
 
     assert signed.reference == said.reference == verified.reference == kit.reference
     assert len(listed.signed) == 2
+
+
+def test_several_signers_at_once_lose_no_signature(
+    folder: Path, local_registry: LocalRegistry
+) -> None:
+    import kitline
+
+    name = f"{local_registry.host}/team/iris:v1"
+    kitline.pack(folder, name)
+    signers = [private_key(ec.generate_private_key(ec.SECP256R1()), str(n)) for n in range(6)]
+
+    with ThreadPoolExecutor(6) as pool:
+        done = list(pool.map(lambda key: kitline.sign(name, key=key, legacy=True), signers))
+
+    found = kitline.list_attestations(name).signed
+    assert [each.written for each in done] == [True] * 6
+    assert [each.form for each in found].count("bundle") == 6
+    assert [each.form for each in found].count("tag") == 6
+
+
+def test_a_password_is_asked_for_on_a_terminal(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import kitline
+
+    kitline.pack(folder, "iris:v1")
+    monkeypatch.delenv("COSIGN_PASSWORD")
+    ours, theirs = pty.openpty()
+    key = str(KEYS / "cosign.key")
+    words = [sys.executable, "-m", "kitline", "sign", "iris:v1", "--key", key]
+
+    with subprocess.Popen(
+        words, stdin=theirs, stdout=subprocess.PIPE, stderr=theirs, start_new_session=True
+    ) as program:
+        os.close(theirs)
+        shown = b""
+        while b"Password of" not in shown:
+            shown += os.read(ours, 1000)
+        os.write(ours, b"geheim\n")
+        stdout, _ = program.communicate()
+    shown += os.read(ours, 10_000)
+    os.close(ours)
+
+    assert program.returncode == 0, shown
+    assert b"geheim" not in shown
+    assert stdout.startswith(b"iris@sha256:")
+    assert kitline.verify("iris:v1", key=str(KEYS / "cosign.pub")).signature is not None
 
 
 def test_verbs_that_touch_no_key_load_no_cryptography(folder: Path) -> None:

@@ -1,7 +1,7 @@
 """The tag form: signatures as layers under `sha256-….sig` and `.att`, as cosign 1 and 2 wrote them.
 
 Each signature is one more layer, so writers replace each other's manifest: read, append, write,
-and read back until the layer is there.
+and read back until the layer is there, and those that this writer replaced unseen.
 Source: cosign, `specs/SIGNATURE_SPEC.md` and `specs/ATTESTATION_SPEC.md`.
 """
 
@@ -13,7 +13,13 @@ import time
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from kitline.errors import MalformedContent, NotFound, StoreError, VerificationError
+from kitline.errors import (
+    MalformedContent,
+    NotFound,
+    ReferenceMoved,
+    StoreError,
+    VerificationError,
+)
 from kitline.oci.descriptor import Descriptor
 from kitline.oci.digest import Digest
 from kitline.oci.json import encode
@@ -94,14 +100,23 @@ def _add(
     content: bytes,
     is_same: Callable[[Descriptor], bool],
 ) -> bool:
+    """Add a layer unless there is the same; bring back what other writers lose meanwhile."""
+    before = _read(store, tag)
+    if before and any(is_same(each) for each in before.layers):
+        return False
+    wanted = [layer]
     for number in range(ROUNDS):
-        before = _read(store, tag)
-        layers = before.layers if before else ()
-        if any(is_same(each) for each in layers):
-            return number > 0
+        there = list(before.layers) if before else []
+        missing = [each for each in wanted if each not in there]
+        if not missing:
+            return True
         if number:
             time.sleep(random.uniform(0, 0.05 * 2**number))
-        _write(store, tag, before, (*layers, layer), content)
+        replaced = _write(store, tag, before, (*there, *missing), content)
+        if replaced is not None and (before is None or replaced != before.digest):
+            lost = store.find_manifest(replaced)  # written after we had read
+            wanted += lost.layers if isinstance(lost, ImageManifest) else ()
+        before = _read(store, tag)
     raise StoreError(
         f"add a signature to tag {tag!r} of {store.name!r}: other writers keep replacing it;"
         " sign once more"
@@ -124,16 +139,20 @@ def _write(
     before: ImageManifest | None,
     layers: Sequence[Descriptor],
     content: bytes,
-) -> None:
+) -> Digest | None:
+    """Write the manifest; return what the tag pointed at just before."""
     config = encode(_config(layers))
     described = Descriptor(media_type=IMAGE_CONFIG, digest=Digest.of(config), size=len(config))
     manifest = ImageManifest.build(
         config=described, layers=layers, annotations=before.annotations if before else {}
     )
-    store.push_blob(BytesSource(content), digest=layers[-1].digest, name="signature")
+    store.push_blob(BytesSource(content), name="signature")
     store.push_blob(BytesSource(config), digest=described.digest, name="config")
     store.push_manifest(manifest)
-    store.set_tag(tag, manifest)
+    try:
+        return store.set_tag(tag, manifest)
+    except ReferenceMoved:
+        return None  # somebody wrote after us: reading again shows what is left to do
 
 
 def _config(layers: Sequence[Descriptor]) -> dict[str, Any]:
