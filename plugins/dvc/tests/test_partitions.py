@@ -45,6 +45,19 @@ def test_files_that_are_added_move_no_other_border() -> None:
     assert len(before - after) <= len(added)
 
 
+def test_ten_of_a_hundred_thousand_files_touch_ten_partitions() -> None:
+    names = [f"{n:06}.jpg" for n in range(100_000)]
+    added = [f"{n:06}b.jpg" for n in range(5_000, 100_000, 10_000)]
+    split = Split.parse("files:1024")
+    before = {tuple(f.path for f in each.files) for each in partitions("d", named(names), split)}
+    after = {
+        tuple(f.path for f in each.files) for each in partitions("d", named(names + added), split)
+    }
+    assert len(added) == 10
+    assert len(after - before) <= 10
+    assert len(before) > 60
+
+
 def test_a_split_by_directory_makes_one_layer_each(
     repository: DvcRepository, importing: Importing
 ) -> None:

@@ -213,20 +213,21 @@ class ContentFinder:
         found: list[Content] = []
         left = rows
         legacy = is_legacy(output.hash_name)
+        lstat, is_regular, top = os.lstat, stat.S_ISREG, output.path
         for folder in self._folders(output):
             rows, left = left, []
             for inner, md5 in rows:
                 path = f"{folder}/{md5[:2]}/{md5[2:]}"
                 try:
-                    status = os.lstat(path)
+                    status = lstat(path)
                 except (FileNotFoundError, NotADirectoryError):
                     left.append((inner, md5))
                     continue
-                if not stat.S_ISREG(status.st_mode):
+                if not is_regular(status.st_mode):
                     raise SourceError(f"the cache file {path!r} is no file but a link or a folder")
                 found.append(
                     Content(
-                        path=f"{output.path}/{inner}" if inner else output.path,
+                        path=f"{top}/{inner}" if inner else top,
                         md5=md5,
                         size=status.st_size,
                         is_legacy=legacy,

@@ -96,10 +96,7 @@ def _mark(content: Content) -> Fingerprint | None:
     """Return what names the content: DVC's md5 or git's digest; DVC 2's md5 does not quite."""
     if content.md5 is not None:
         if content.size == 0 and content.md5 != EMPTY:
-            raise SourceError(
-                f"{content.path!r} is damaged: it is empty, and its md5 is {content.md5};"
-                f" {_remedy(content)}"
-            )
+            raise _damaged(content, f"it is empty, and its md5 is {content.md5}")
         return None if content.is_legacy else ("dvc-md5", content.md5)
     if content.git is not None and content.git.digest:
         return ("git", content.git.digest)
@@ -122,12 +119,7 @@ def _open(content: Content, begin: Callable[[], ByteStream] | None, offset: int)
         _skip(stream, offset)
         return stream
     checked = CheckedStream(
-        stream,
-        content.md5,
-        content.size,
-        what=repr(content.path),
-        remedy=_remedy(content),
-        legacy=content.is_legacy,
+        stream, content.md5, content.size, partial(_damaged, content), legacy=content.is_legacy
     )
     if offset:
         checked.skip(offset)
@@ -161,7 +153,10 @@ def _skip(stream: ByteStream, count: int) -> None:
         count -= done
 
 
-def _remedy(content: Content) -> str:
-    if content.local is not None:
-        return f"remove {content.local!r} and run 'dvc fetch'"
-    return "'dvc push' it again where it is whole"
+def _damaged(content: Content, found: str) -> SourceError:
+    remedy = (
+        "'dvc push' it again where it is whole"
+        if content.local is None
+        else f"remove {content.local!r} and run 'dvc fetch'"
+    )
+    return SourceError(f"{content.path!r} is damaged: {found}; {remedy}")

@@ -11,14 +11,14 @@ import re
 from hashlib import md5  # noqa: TID251  DVC's names, not kitline's digests
 from typing import TYPE_CHECKING, Protocol
 
-from kitline.errors import SourceError
-
 from kitline_dvc.internals import LEGACY, is_text
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from types import TracebackType
     from typing import Self
 
+    from kitline.errors import SourceError
     from kitline.plugin import ByteStream
 
 MD5 = re.compile(r"[0-9a-f]{32}\Z")
@@ -62,6 +62,8 @@ class Md5(Protocol):
 class LocalStream:
     """A file of this disk; a link is refused."""
 
+    __slots__ = ("_fd",)
+
     def __init__(self, path: str) -> None:
         self._fd = -1
         self._fd = os.open(path, _FLAGS)
@@ -94,18 +96,24 @@ class CheckedStream:
     """The bytes of a file, whose md5 is compared as soon as the last one has been read.
 
     Raises:
-        SourceError: then, or when the bytes end early; `what` names the file, `remedy` says what
-            to do.
+        SourceError: then, or when the bytes end early; `damaged` makes it from what was found.
     """
 
+    __slots__ = ("_damaged", "_hasher", "_left", "_name", "_stream")
+
     def __init__(
-        self, stream: ByteStream, name: str, size: int, *, what: str, remedy: str, legacy: bool
+        self,
+        stream: ByteStream,
+        name: str,
+        size: int,
+        damaged: Callable[[str], SourceError],
+        *,
+        legacy: bool = False,
     ) -> None:
         self._stream = stream
         self._name = name
         self._left = size
-        self._what = what
-        self._remedy = remedy
+        self._damaged = damaged
         self._hasher = new_md5(legacy=legacy)
 
     def readinto(self, buffer: memoryview, /) -> int:
@@ -115,15 +123,11 @@ class CheckedStream:
             buffer = buffer[: self._left]
         count = self._stream.readinto(buffer)
         if not count:
-            raise SourceError(
-                f"{self._what} is damaged: it ends {self._left} bytes early; {self._remedy}"
-            )
-        self._hasher.update(buffer[:count])
+            raise self._damaged(f"it ends {self._left} bytes early")
+        self._hasher.update(buffer if count == len(buffer) else buffer[:count])
         self._left -= count
         if not self._left and (found := self._hasher.hexdigest()) != self._name:
-            raise SourceError(
-                f"{self._what} is damaged: it has md5 {found}, not {self._name}; {self._remedy}"
-            )
+            raise self._damaged(f"it has md5 {found}, not {self._name}")
         return count
 
     def skip(self, count: int) -> None:
