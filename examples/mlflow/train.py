@@ -1,7 +1,7 @@
 """Train, log once, load by digest: the whole of kitline_mlflow in one script.
 
 Run it anywhere: it writes MLflow's database, its artifacts and the data into the current folder.
-With KITLINE_REGISTRY=registry.example/team set, the kits go to that registry instead of this disk.
+With KITLINE_REGISTRY=registry.example/team set, the kit of the model goes to that registry.
 """
 
 from __future__ import annotations

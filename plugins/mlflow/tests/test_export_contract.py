@@ -47,9 +47,3 @@ class TestMlflowCopy(ExporterContract):
     @pytest.fixture
     def options(self, tracked: Tracked) -> Mapping[str, str]:
         return {"tracking_uri": tracked.uri, "as": "copy", "experiment": "copies"}
-
-
-class TestMlflowPointer(TestMlflowCopy):
-    @pytest.fixture
-    def options(self, tracked: Tracked) -> Mapping[str, str]:
-        return {"tracking_uri": tracked.uri, "as": "pointer", "register": "pointed"}

@@ -12,6 +12,8 @@ import pytest
 from kitline.errors import SourceError, UsageError, VerificationError
 from kitline.plugin import Statement
 from kitline.testing.trees import SMALL_KIT, write_tree
+from kitline_mlflow.copy_facts import parse_facts
+from kitline_mlflow.export_options import ExportOptions
 
 if TYPE_CHECKING:
     from kitline.operations.export import Exported
@@ -104,11 +106,22 @@ def test_values_that_mlflow_cuts_off_are_reported(tracked: Tracked) -> None:
         {"models": {"outputs": [7]}},
     ],
 )
-def test_a_malformed_statement_is_left_out_and_said_so(
-    tracked: Tracked, facts: dict[str, object]
+def test_a_malformed_predicate_is_an_error_and_no_half_of_it_is_taken(
+    facts: dict[str, object],
 ) -> None:
+    with pytest.raises((ValueError, TypeError, KeyError, AttributeError)):
+        parse_facts({"run": {"id": "4567", **facts}}, {})
+
+
+def test_a_predicate_about_another_run_than_the_kits_is_refused() -> None:
+    annotations = {"io.kitline.mlflow.run-id": "0123"}
+    with pytest.raises(SourceError, match="it is about the run '4567', the kit is of '0123'"):
+        parse_facts({"run": {"id": "4567"}}, annotations)
+
+
+def test_a_malformed_statement_is_left_out_and_said_so(tracked: Tracked) -> None:
     reference = pack()
-    kitline.attest(reference, about_run(**facts))
+    kitline.attest(reference, about_run(params=["a"]))
     result = export(reference, tracked.uri, as_="copy")
     assert "was left out" in result.warnings[0]
     assert "copied without it" in result.warnings[1]
@@ -204,16 +217,20 @@ def test_a_version_that_only_claims_the_digest_is_not_taken_for_the_kit(tracked:
         ({"register": "a/b"}, "MLflow takes no such name"),
         ({"register": "a", "alias": "latest"}, "keeps 'latest'"),
         ({"register": "a", "alias": "v7"}, "keeps 'latest'"),
-        ({"alias": "champion"}, "add '-o register=NAME'"),
-        ({}, "add '-o register=NAME'"),
+        ({"alias": "champion", "prompts": "false"}, "add '-o register=NAME'"),
         ({"prompts": "maybe"}, "neither 'true' nor 'false'"),
     ],
 )
 def test_options_that_make_no_sense_are_refused_by_name(
-    tracked: Tracked, options: dict[str, str], message: str
+    options: dict[str, str], message: str
 ) -> None:
     with pytest.raises(UsageError, match=message):
-        kitline.export(pack(), "mlflow", options={"tracking_uri": tracked.uri, **options})
+        ExportOptions.parse(options)
+
+
+def test_a_source_needs_a_name(tracked: Tracked) -> None:
+    with pytest.raises(UsageError, match="'-o as=source' makes a version: add '-o register=NAME'"):
+        export(pack(), tracked.uri)
 
 
 def test_a_layout_has_no_name_that_mlflow_could_keep(tracked: Tracked) -> None:
