@@ -6,6 +6,7 @@ import shutil
 from typing import TYPE_CHECKING
 
 import kitline
+import mlflow
 import pytest
 from kitline.errors import SourceError, UsageError
 from kitline.plugin import Digest, ImportContext, Plugins
@@ -19,11 +20,21 @@ from mlflow import MlflowClient
 from mlflow.entities import LoggedModelOutput, LoggedModelStatus
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from kitline.plugin import Collected
 
     from conftest import Tracked
+
+
+@pytest.fixture(autouse=True)
+def _ambient(tracked: Tracked) -> Iterator[None]:
+    """MLflow's registry in a database looks up logged models at the ambient server."""
+    before = mlflow.get_tracking_uri()
+    mlflow.set_tracking_uri(tracked.uri)
+    yield
+    mlflow.set_tracking_uri(before)
 
 
 def import_(tracked: Tracked, source: str, **options: str) -> Collected:

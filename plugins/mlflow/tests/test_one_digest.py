@@ -19,6 +19,7 @@ from mlflow import MlflowClient
 from mlflow.entities import Metric
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from kitline.plugin import Collected
@@ -47,13 +48,12 @@ def digest_of(collected: Collected) -> Digest:
 
 
 @pytest.fixture(name="experiment")
-def _experiment(
-    mlflow_server: MlflowServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> str:
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", mlflow_server.url)
-    return MlflowClient(mlflow_server.url).create_experiment(
-        f"{tmp_path.parent.name}-{tmp_path.name}"
-    )
+def _experiment(mlflow_server: MlflowServer, tmp_path: Path) -> Iterator[str]:
+    before = mlflow.get_tracking_uri()
+    mlflow.set_tracking_uri(mlflow_server.url)
+    name = f"{tmp_path.parent.name}-{tmp_path.name}"
+    yield MlflowClient(mlflow_server.url).create_experiment(name)
+    mlflow.set_tracking_uri(before)
 
 
 def test_a_model_keeps_its_digest_from_the_active_run_to_another_folder(
