@@ -61,6 +61,7 @@ class ContentFinder:
         self._remote_name = remote
         self._fill_cache = fill_cache
         self._depth = depth
+        self._others: list[Repository] = []
         self._remotes: dict[str | None, tuple[Remote, Fetcher] | None] = {}
 
     def find(self, tracked: Tracked) -> Found:
@@ -110,6 +111,11 @@ class ContentFinder:
                 f" {len(absent)} of {len(names)} objects, such as {min(absent)}; run 'dvc push'"
             )
 
+    def close(self) -> None:
+        """Close the repositories that were opened for imports."""
+        for each in self._others:
+            each.close()
+
     def remotes(self) -> list[Remote]:
         """Return the remotes that were looked at."""
         return [found[0] for found in self._remotes.values() if found]
@@ -133,6 +139,8 @@ class ContentFinder:
                 raise SourceError(f"{each.path!r} is a link that git keeps; name what it points to")
             if not is_inside(each.path):
                 raise SourceError(f"git keeps {each.path!r}, which is no path of a kit")
+            if self._repository.is_clone:
+                self._repository.read_git(each.path)
             yield Content(
                 path=each.path,
                 md5=None,
@@ -308,9 +316,11 @@ class ContentFinder:
         if self._depth >= _DEPTH:
             raise SourceError(f"{output.path!r} is an import of an import, {_DEPTH} deep")
         opened = open_elsewhere(origin.repository, origin.commit, origin.path, self._repository)
+        self._others.append(opened.repository)
         finder = ContentFinder(
             opened.repository, remote=None, fill_cache=False, depth=self._depth + 1
         )
+        finder._others = self._others
         top = opened.paths[0]
         files: dict[str, Content] = {}
         for tracked in select(opened.repository, opened.paths).tracked:

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
     from kitline.plugin import ImportContext
 
+    from kitline_dvc.revision import Revision
+
 RECIPE = "dvc/1"
 
 
@@ -39,9 +41,24 @@ def collect(source: str, options: Mapping[str, str], context: ImportContext) -> 
     wanted, chosen = DvcSource.parse(source), Options.parse(options)
     check_version()
     revision = open_revision(wanted, chosen)
+    finder = ContentFinder(revision.repository, remote=chosen.remote, fill_cache=chosen.fill_cache)
+    try:
+        return _collect(source, options, chosen, revision, finder, context)
+    finally:
+        finder.close()
+        revision.repository.close()
+
+
+def _collect(
+    source: str,
+    given: Mapping[str, str],
+    chosen: Options,
+    revision: Revision,
+    finder: ContentFinder,
+    context: ImportContext,
+) -> Collected:
     repository = revision.repository
     selection = select(repository, revision.paths)
-    finder = ContentFinder(repository, remote=chosen.remote, fill_cache=chosen.fill_cache)
     found = []
     for each in selection.tracked:
         if context.cancelled():
@@ -52,19 +69,18 @@ def collect(source: str, options: Mapping[str, str], context: ImportContext) -> 
         found.append((each, content))
     facts = stage_parameters(repository, selection.stages, finder, everything=chosen.parameters)
     canonical = DvcSource(paths=revision.paths).canonical(repository.commit)
+    statement = describe_origin(
+        revision,
+        _shown(source),
+        given,
+        finder.remotes(),
+        tells_folders=chosen.data == "reference",
+    )
     return Collected(
         tree=lay_out(repository, found, chosen, facts),
         recipe=RECIPE,
         origin=Origin(importer="dvc", source=canonical, server=_server(revision.address)),
-        statements=(
-            describe_origin(
-                revision,
-                _shown(source),
-                options,
-                finder.remotes(),
-                tells_folders=chosen.data == "reference",
-            ),
-        ),
+        statements=(statement,),
     )
 
 

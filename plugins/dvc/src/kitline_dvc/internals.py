@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import os
 import posixpath
+import shutil
 import tempfile
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -166,7 +167,8 @@ class Repository:
         self._repo = Repo(
             posixpath.join("/", subdir), fs=self._fs, scm=scm, config=dict(config) or None
         )
-        self._keeps: object = None
+        self._clone: str | None = None
+        self._read: dict[str, bytes] = {}
 
     @property
     def address(self) -> str | None:
@@ -207,8 +209,12 @@ class Repository:
 
     def read_git(self, path: str) -> bytes:
         """Read a file that git keeps; small ones only, for it is read whole."""
+        if path in self._read:
+            return self._read[path]
         with dvc_errors(f"{path!r} at commit {self.commit[:12]}"):
             found: bytes = self._fs.fs.cat_file(posixpath.join(self._repo.root_dir, path))
+        if self._clone is not None:  # which is gone when the file is packed
+            self._read[path] = found
         return found
 
     def has_git_file(self, path: str) -> bool:
@@ -261,9 +267,20 @@ class Repository:
             path = self._repo.artifacts.get_path(name)
         return posixpath.relpath(path, self.subdir) if self.subdir else str(path)
 
-    def keep(self, thing: object) -> None:
-        """Let something live as long as the repository."""
-        self._keeps = thing
+    def owns(self, clone: str | None) -> None:
+        """Take over the folder of a clone, which goes when the repository is closed."""
+        self._clone = clone
+
+    @property
+    def is_clone(self) -> bool:
+        """Whether it goes away when it is closed."""
+        return self._clone is not None
+
+    def close(self) -> None:
+        """Remove the clone, if it is one; what has been read of it stays."""
+        if self._clone is not None:
+            self._scm.close()
+            shutil.rmtree(self._clone, ignore_errors=True)
 
     def _git_file(self, path: str) -> GitFile:
         found = self._fs.fs.info(path)
@@ -400,8 +417,8 @@ def open_at(
         return Repository(scm, commit, subdir, config, root)
 
 
-def clone(url: str, revision: str | None) -> tuple[Any, tempfile.TemporaryDirectory[str]]:
-    """Clone a git repository, without workspace; the folder goes when the second value does.
+def clone(url: str, revision: str | None) -> tuple[Any, str]:
+    """Clone a git repository, without workspace, into a new folder: the second value.
 
     Raises:
         SourceError: if that fails.
@@ -410,19 +427,19 @@ def clone(url: str, revision: str | None) -> tuple[Any, tempfile.TemporaryDirect
     from scmrepo.git import Git
 
     check_version()
-    folder = tempfile.TemporaryDirectory(prefix="kitline-dvc-", ignore_cleanup_errors=True)
+    folder = tempfile.mkdtemp(prefix="kitline-dvc-")
     git: Any = Git
     attempts: list[dict[str, str]] = [{}]
     if revision is not None and not git.is_sha(revision):
         attempts.insert(0, {"shallow_branch": revision})  # a branch or a tag, perhaps
     causes: list[Exception] = []
     for options in attempts:
-        target = tempfile.mkdtemp(dir=folder.name)
+        target = tempfile.mkdtemp(dir=folder)
         try:
             return git.clone(url, target, bare=True, **options), folder
         except (SCMError, OSError, ValueError) as error:
             causes.append(error)
-    folder.cleanup()
+    shutil.rmtree(folder, ignore_errors=True)
     raise SourceError(
         f"cannot clone {without_passwords(url)!r}: {without_passwords(str(causes[-1]))}"
     ) from causes[-1]

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import posixpath
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -57,14 +58,19 @@ def open_revision(source: DvcSource, options: Options) -> Revision:
         raise UsageError("option 'repo' names a repository, and so does the source; drop one")
     asked = options.rev or source.revision
     folder = file_folder(address) if address else (options.repo or os.curdir)
-    keeps: object = None
+    cloned: str | None = None
     if folder is None:
         assert address is not None
-        scm, keeps = clone(address, asked)
+        scm, cloned = clone(address, asked)
     else:
         scm = open_scm(_existing(folder))
-    opened = _open(scm, Path(folder) if folder is not None else None, source, options, asked)
-    opened.repository.keep(keeps)
+    try:
+        opened = _open(scm, Path(folder) if folder is not None else None, source, options, asked)
+    except BaseException:
+        if cloned is not None:
+            shutil.rmtree(cloned, ignore_errors=True)
+        raise
+    opened.repository.owns(cloned)
     shown = address if folder is None else None
     return Revision(
         repository=opened.repository,

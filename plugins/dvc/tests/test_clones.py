@@ -1,0 +1,61 @@
+"""Repositories by address: cloned without workspace into a folder that goes away again."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from typing import TYPE_CHECKING
+
+import pytest
+from kitline.errors import SourceError
+from kitline_dvc.internals import clone, find_commit
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from conftest import DvcRepository, Importing
+
+
+@pytest.fixture(name="address")
+def _address(repository: DvcRepository, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> str:
+    """Let git reach the repository under an address of another kind."""
+    settings = tmp_path / "gitconfig"
+    settings.write_text(
+        f'[url "file://{repository.root}"]\n    insteadOf = https://git.example.org/data\n'
+    )
+    monkeypatch.setenv("GIT_CONFIG_GLOBAL", str(settings))
+    (tmp_path / "tmp").mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "tmp"))
+    return "https://git.example.org/data"
+
+
+@pytest.mark.parametrize("revision", [None, "v1", "commit"])
+def test_a_clone_has_the_revision(repository: DvcRepository, revision: str | None) -> None:
+    commit = repository.git("rev-parse", "v1" if revision else "HEAD")
+    asked = commit if revision == "commit" else revision
+    scm, folder = clone(f"file://{repository.root}", asked)
+    assert find_commit(scm, asked or "HEAD") == commit
+    scm.close()
+    shutil.rmtree(folder)
+
+
+def test_an_address_gives_the_digest_of_the_folder(
+    repository: DvcRepository, address: str, importing: Importing, tmp_path: Path
+) -> None:
+    expected = importing.digest("dvc:data/train@v1", repo=str(repository.root))
+    source = f"dvc+{address}?path=data/train&rev=v1"
+    assert importing.digest(source) == expected
+    found = importing.collect(source)
+    assert found.origin.server == address
+    assert "git+https://git.example.org/data@" in repr(found.statements)
+    read = importing.read(f"dvc+{address}?path=notes&rev=v1")
+    assert read == {"notes/read.me": b"kept by git\n"}
+    assert list((tmp_path / "tmp").glob("kitline-dvc-*")) == []
+
+
+def test_an_address_that_cannot_be_cloned(importing: Importing) -> None:
+    with pytest.raises(
+        SourceError, match=r"cannot clone 'https://.*127\.0\.0\.1:1/data'"
+    ) as caught:
+        importing.collect("dvc+https://me:secret@127.0.0.1:1/data?path=a&rev=v1")
+    assert "secret" not in str(caught.value)
