@@ -70,6 +70,12 @@ def test_partitions_and_references_are_compared_as_well(inside: DvcRepository, o
     assert run("dvc", "verify", "parts:v1").code == 0
 
 
+def test_data_by_reference_is_said_to_be_that(inside: DvcRepository) -> None:
+    run("import", "dvc:data/train@v1", "-t", "huge:v1", "-o", "data=reference")
+    assert "equal: data/train (by reference, md5) at" in run("dvc", "verify", "huge:v1").stderr
+    assert run("dvc", "verify", "huge:v1", "--json").json["paths"][0]["byReference"]
+
+
 def test_the_data_itself_is_read_and_not_what_the_kitfile_claims(
     inside: DvcRepository, tmp_path: Path
 ) -> None:

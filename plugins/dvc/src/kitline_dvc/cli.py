@@ -146,7 +146,7 @@ def verify_command(
     if not found.is_equal:
         raise VerificationError(f"{found.reference} is not what {rev!r} says:{_differences(found)}")
     if not quiet:
-        names = ", ".join(each.path for each in found.paths)
+        names = ", ".join(each.shown for each in found.paths)
         _say(f"equal: {names} at commit {found.commit[:12]}")
     click.echo(str(found.reference))
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -45,6 +45,13 @@ class Compared:
     changes: tuple[tuple[Kind, str], ...] = ()
     note: str = ""
     """Why nothing can be said of single files, if so."""
+    is_reference: bool = False
+    """Whether the kit holds a list of md5s instead of the files."""
+
+    @property
+    def shown(self) -> str:
+        """The path, and that only names are held if so."""
+        return f"{self.path} (by reference, md5)" if self.is_reference else self.path
 
     @property
     def is_equal(self) -> bool:
@@ -60,6 +67,7 @@ class Compared:
             "revisionMd5": self.revision_md5,
             "changes": [{"kind": kind, "path": path} for kind, path in self.changes],
             "note": self.note or None,
+            "byReference": self.is_reference,
         }
 
 
@@ -124,7 +132,10 @@ def verify(
         )
         commit = opened.repository.commit
         found = tuple(
-            _compare(kit, each, opened.repository, paths[each], recorded=recorded)
+            replace(
+                _compare(kit, each, opened.repository, paths[each], recorded=recorded),
+                is_reference=each.is_reference,
+            )
             for each in chosen
         )
         return Verdict(reference=kit.reference, commit=commit, paths=found)
