@@ -53,9 +53,7 @@ def fetch(kit: str | Reference | ModelkitURI, path: str = "") -> Path:
     uri = pin(kit, path)
     settings = settings_for(uri)
     for wanted in _meanings(uri, settings):
-        make = partial(_unpack, uri, wanted, settings)
-        tree = _folder(settings).get(wanted.key(_digest(uri)), make, size=wanted.size)
-        found = tree / wanted.path
+        found = _kept(uri, wanted, settings)
         if os.path.lexists(found):
             return found
     raise _nothing_there(uri)
@@ -68,7 +66,11 @@ def unpack(uri: ModelkitURI, folder: Path, *, existing: Overwrite = "refuse") ->
         TargetError: if files are in the way.
     """
     settings = settings_for(uri)
-    for wanted in _meanings(uri, settings):
+    choices = list(dict.fromkeys(_meanings(uri, settings)))
+    for wanted in choices:
+        # a wrong choice must leave nothing in the folder, so the cache is asked first
+        if len(choices) > 1 and not os.path.lexists(_kept(uri, wanted, settings)):
+            continue
         kitline.unpack(
             uri.reference, folder, settings=settings, filters=wanted.filters, existing=existing
         )
@@ -142,6 +144,12 @@ def _outline(uri: ModelkitURI, settings: Settings) -> KitOutline:
         found = KitOutline.of(uri.reference, settings)
         folder.write_note(name, found.to_json())
     return found
+
+
+def _kept(uri: ModelkitURI, wanted: Wanted, settings: Settings) -> Path:
+    """Return where in the cache a meaning of a path leads, once its layers are there."""
+    make = partial(_unpack, uri, wanted, settings)
+    return _folder(settings).get(wanted.key(_digest(uri)), make, size=wanted.size) / wanted.path
 
 
 def _unpack(uri: ModelkitURI, wanted: Wanted, settings: Settings, target: Path) -> None:
