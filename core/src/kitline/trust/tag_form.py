@@ -115,7 +115,8 @@ def _add(
         replaced = _write(store, tag, before, (*there, *missing), content)
         if replaced is not None and (before is None or replaced != before.digest):
             lost = store.find_manifest(replaced)  # written after we had read
-            wanted += lost.layers if isinstance(lost, ImageManifest) else ()
+            found = lost.layers if isinstance(lost, ImageManifest) else ()
+            wanted += [each for each in found if each not in wanted]
         before = _read(store, tag)
     raise StoreError(
         f"add a signature to tag {tag!r} of {store.name!r}: other writers keep replacing it;"
