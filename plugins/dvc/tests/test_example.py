@@ -11,7 +11,8 @@ import pytest
 EXAMPLE = Path(__file__).parents[3] / "examples/dvc/wine.py"
 
 
-@pytest.mark.slow  # some twenty processes, each of which imports DVC
+@pytest.mark.slow  # some twenty processes, each of which imports DVC or kitline
+@pytest.mark.timeout(900)  # minutes on a machine that does other things besides
 def test_the_example_goes_from_dvc_to_a_digest_and_back() -> None:
     done = subprocess.run([sys.executable, EXAMPLE], capture_output=True, text=True, check=False)
 
