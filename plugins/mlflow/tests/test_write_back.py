@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
+import kitline
+from kitline.cli.main import main
 from kitline.oci.manifest import EMPTY_CONFIG, ImageManifest
 from kitline.oci.reference import PinnedReference
 from kitline.plugin import Origin, Plugins, PushedEvent
+from kitline.testing.command_line import CommandLine
 from mlflow import MlflowClient
 
 if TYPE_CHECKING:
+    import pytest
+    from kitline.testing import LocalRegistry
+
     from conftest import Tracked
 
 
@@ -66,3 +73,27 @@ def test_a_kit_of_another_importer_is_left_alone(tracked: Tracked) -> None:
     assert Plugins.load(disabled=()).pushed(pushed(tracked, importer="dvc")) == ()
     tags = MlflowClient(tracked.uri).get_run(tracked.run_id).data.tags
     assert "kitline.digest" not in tags
+
+
+def test_write_back_require_exits_with_4_and_the_kit_stands(
+    tracked: Tracked, registry: LocalRegistry
+) -> None:
+    MlflowClient(tracking_uri=tracked.uri).delete_run(tracked.run_id)
+    words = ["import", f"models:/{tracked.model_id}", "-t", f"{registry.host}/iris:v1"]
+    options = ["-o", f"tracking_uri={tracked.uri}", "--write-back=require"]
+    outcome = CommandLine(main)(*words, *options)
+    assert outcome.code == 4
+    assert f"run {tracked.run_id} was not tagged: " in outcome.stderr
+    assert f"to try again run 'kitline import models:/{tracked.model_id} -t " in outcome.stderr
+    assert kitline.inspect(f"{registry.host}/iris:v1").digest
+
+
+def test_a_server_that_is_down_is_a_warning_with_what_to_run_later(
+    tracked: Tracked, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+    event = pushed(replace(tracked, uri="http://127.0.0.1:1"))
+    (told,) = Plugins.load(disabled=()).pushed(event)
+    assert told.warning
+    assert f"logged model {tracked.model_id} was not tagged: " in told.warning
+    assert "to try again run 'kitline import mlflow://runs/" in told.warning
