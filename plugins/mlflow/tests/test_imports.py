@@ -15,6 +15,7 @@ def test_loading_the_plugin_imports_no_tool_and_no_http() -> None:
         "from kitline.plugin import Plugins\n"
         "assert Plugins.load().importer_for('mlflow://runs/1')\n"
         "heavy = {'mlflow', 'oras', 'rich', 'requests', 'yaml', 'click'} & set(sys.modules)\n"
+        "heavy |= {'kitline_mlflow.importer', 'kitline_mlflow.exporter'} & set(sys.modules)\n"
         "sys.exit(', '.join(sorted(heavy)) or 0)"
     )
     found = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)

@@ -7,21 +7,29 @@ from typing import TYPE_CHECKING
 from kitline.plugin import Exporter, Importer, hookimpl
 
 if TYPE_CHECKING:
-    from kitline.plugin import PushedEvent, WriteBack
+    from collections.abc import Iterable, Mapping
+
+    from kitline.plugin import (
+        Collected,
+        ExportContext,
+        ExportResult,
+        ImportContext,
+        Kit,
+        PushedEvent,
+        WriteBack,
+    )
 
 
 @hookimpl
 def kitline_importers() -> list[Importer]:
     """Offer the importer of MLflow's models, runs and prompts."""
-    from kitline_mlflow.importer import collect, expand
-
     return [
         Importer(
             name="mlflow",
             schemes=("mlflow", "runs", "models", "prompts"),
             summary="MLflow's models, runs and prompts: mlflow://runs/ID, models:/NAME/3, …",
-            collect=collect,
-            expand=expand,
+            collect=_collect,
+            expand=_expand,
         )
     ]
 
@@ -29,13 +37,11 @@ def kitline_importers() -> list[Importer]:
 @hookimpl
 def kitline_exporters() -> list[Exporter]:
     """Offer the exporter to MLflow's registry."""
-    from kitline_mlflow.exporter import export
-
     return [
         Exporter(
             name="mlflow",
             summary="a version by digest, a pointer or a full copy at an MLflow server",
-            export=export,
+            export=_export,
         )
     ]
 
@@ -48,3 +54,26 @@ def kitline_pushed(event: PushedEvent) -> WriteBack | None:
     from kitline_mlflow.write_back import write_back
 
     return write_back(event, event.origin)
+
+
+# Every push asks for the offers; what they do is imported when one is taken.
+
+
+def _collect(source: str, options: Mapping[str, str], context: ImportContext) -> Collected:
+    from kitline_mlflow.importer import collect
+
+    return collect(source, options, context)
+
+
+def _expand(source: str, options: Mapping[str, str], context: ImportContext) -> Iterable[str]:
+    from kitline_mlflow.importer import expand
+
+    return expand(source, options, context)
+
+
+def _export(
+    kit: Kit, target: str, options: Mapping[str, str], context: ExportContext
+) -> ExportResult:
+    from kitline_mlflow.exporter import export
+
+    return export(kit, target, options, context)
