@@ -108,6 +108,7 @@ def test_objects_of_s3_are_streamed_without_cache_and_disk(
     assert files_below(repository) == before
 
 
+@pytest.mark.slow
 def test_a_damaged_object_of_s3_is_found_while_it_streams(
     repository: DvcRepository, importing: Importing, s3: str, bucket: Callable[..., str]
 ) -> None:
@@ -146,6 +147,7 @@ def test_a_server_that_does_not_answer_is_named_without_secrets(
     assert "'r'" in str(caught.value)
 
 
+@pytest.mark.slow
 def test_a_version_aware_remote_keeps_old_versions(
     repository: DvcRepository, importing: Importing, s3: str, bucket: Callable[..., str]
 ) -> None:
