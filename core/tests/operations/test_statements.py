@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import kitline
@@ -230,6 +231,32 @@ def test_more_than_64_mib_are_refused_when_written() -> None:
         kitline.attest(
             kit.reference, Statement(predicate_type=FACTS, predicate={"x": "x" * (64 << 20)})
         )
+
+
+def test_an_exporter_reads_what_is_said_from_the_store_that_it_was_handed(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    pinned = kitline.pack_collected(note(SAID), "team/note:v1").reference
+    with kitline.open_kit(pinned) as kit:
+        monkeypatch.setenv("KITLINE_HOME", str(tmp_path / "other"))  # where defaults would look
+        (found,) = kitline.read_statements(kit.reference, FACTS, store=kit.store)
+    assert found.predicate == SAID.predicate
+
+
+def test_inspect_says_which_data_is_only_listed(run: CommandLine) -> None:
+    listed = replace(note(), by_reference={"note.txt": "md5"})
+    pinned = kitline.pack_collected(listed, "team/note:v1").reference
+    (layer,) = kitline.inspect(pinned).to_json()["layers"]
+    assert layer["byReference"] == "md5"
+    assert "note.txt (by reference, md5)" in run("inspect", "team/note:v1").stderr
+
+
+@pytest.mark.parametrize("text", ["[]", "{", '{"note.txt": 5}', "[" * 100_000])
+def test_a_list_of_data_elsewhere_that_makes_no_sense_counts_as_absent(text: str) -> None:
+    hostile = replace(note(), annotations={"io.kitline.by-reference": text})
+    pinned = kitline.pack_collected(hostile, "team/note:v1").reference
+    (layer,) = kitline.inspect(pinned).to_json()["layers"]
+    assert "byReference" not in layer
 
 
 def test_inspect_shows_what_is_said(run: CommandLine) -> None:

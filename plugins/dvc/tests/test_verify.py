@@ -73,6 +73,7 @@ def test_partitions_and_references_are_compared_as_well(inside: DvcRepository, o
 def test_data_by_reference_is_said_to_be_that(inside: DvcRepository) -> None:
     run("import", "dvc:data/train@v1", "-t", "huge:v1", "-o", "data=reference")
     assert "equal: data/train (by reference, md5) at" in run("dvc", "verify", "huge:v1").stderr
+    assert "data/train.files.json (by reference, md5)" in run("inspect", "huge:v1").stderr
     assert run("dvc", "verify", "huge:v1", "--json").json["paths"][0]["byReference"]
 
 

@@ -65,10 +65,11 @@ def _show(result: Inspection, *, whole: bool) -> None:
     path = Column("path", overflow="fold")
     table = Table("drawer", path, "size", "digest", box=None, pad_edge=False, header_style="bold")
     shared = shared_paths([part for part, _ in result.kit.layers])
+    elsewhere = result.by_reference
     for part, layer in result.kit.layers:
         table.add_row(
             part.drawer,
-            Text(options.printable(_place(part, shared))),
+            Text(options.printable(_place(part, shared) + _note(elsewhere.get(part.clean_path)))),
             options.human_size(layer.size),
             layer.digest.hex[:12],
         )
@@ -87,6 +88,11 @@ def _show(result: Inspection, *, whole: bool) -> None:
         if whole and statement.predicate is not None:
             text = json.dumps(dict(statement.predicate), indent=2, ensure_ascii=False)
             console.print(Text(options.printable_lines(text)))
+
+
+def _note(algorithm: str | None) -> str:
+    """Say that a layer only lists its data, and how that is checked."""
+    return f" (by reference, {algorithm})" if algorithm else ""
 
 
 def _place(part: KitPart, shared: Container[str]) -> str:

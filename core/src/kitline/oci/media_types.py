@@ -38,6 +38,8 @@ LAYER_SUBTYPE: Final = "ml.kitops.modelkit.layer-subtype"
 KITFILE: Final = "ml.kitops.modelkit.kitfile"
 PARENTS: Final = "io.kitline.parents"
 RECIPE: Final = "io.kitline.recipe"
+BY_REFERENCE: Final = "io.kitline.by-reference"
+"""Layers that list data that lies elsewhere: JSON of layer path and digest algorithm."""
 # as BuildKit writes it beside its attestations
 PREDICATE_TYPE: Final = "in-toto.io/predicate-type"
 

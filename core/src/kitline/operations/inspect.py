@@ -47,8 +47,14 @@ class Inspection:
         """The kits that this one was made from: digest and role."""
         return read_parents(self.kit.manifest.annotations.get(media_types.PARENTS, ""))
 
+    @property
+    def by_reference(self) -> dict[str, str]:
+        """Layers that only list their data, by path, with the algorithm that checks it: `md5`."""
+        return read_by_reference(self.kit.manifest.annotations.get(media_types.BY_REFERENCE, ""))
+
     def to_json(self) -> dict[str, Any]:
         """Return the result as `--json` prints it; `manifest` is the exact document."""
+        by_reference = self.by_reference
         return {
             "reference": str(self.reference),
             "digest": str(self.digest),
@@ -62,6 +68,7 @@ class Inspection:
                     "digest": str(layer.digest),
                     "size": layer.size,
                     "mediaType": layer.media_type,
+                    **_by_reference(by_reference, part.clean_path),
                 }
                 for part, layer in self.kit.layers
             ],
@@ -106,11 +113,25 @@ def inspect(
         )
 
 
+def read_by_reference(text: str) -> dict[str, str]:
+    """Read the annotation of data that lies elsewhere; what is malformed counts as absent."""
+    try:
+        found = json.loads(text) if text else {}
+    except (ValueError, RecursionError):
+        return {}
+    pairs = found.items() if isinstance(found, dict) else ()
+    return {path: algorithm for path, algorithm in pairs if isinstance(algorithm, str)}
+
+
+def _by_reference(known: dict[str, str], path: str) -> dict[str, str]:
+    return {"byReference": known[path]} if path in known else {}
+
+
 def read_parents(text: str) -> list[dict[str, str]]:
     """Read the parents annotation; what is malformed counts as absent."""
     try:
         found = json.loads(text) if text else []
-    except ValueError:
+    except (ValueError, RecursionError):
         return []
     listed = found if isinstance(found, list) else []
     return [

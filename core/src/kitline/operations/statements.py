@@ -137,11 +137,12 @@ def read_statements(
     predicate_type: str | None = None,
     *,
     settings: Settings | None = None,
+    store: Store | None = None,
     limit: int = SIZE_LIMIT,
 ) -> list[AttachedStatement]:
     """Return what is said of a kit, sorted by digest; `predicate_type` chooses one kind.
 
-    Each is verified against its digest and its subject, and none is signed: believe them as far as
+    Exporters give the `store` that they were handed or opened, which has the user's settings. Each is verified against its digest and its subject, and none is signed: believe them as far as
     you trust whoever may write there. One that is broken or larger than `limit` bytes is left out,
     and a warning is logged.
 
@@ -150,10 +151,12 @@ def read_statements(
     """
     asked = read_reference(reference)
     with Stores(settings_or_default(settings)) as stores:
-        found = _find(stores, asked)
-        statements, warnings = find_statements(
-            found.store, found.manifest.digest, predicate_type, limit=limit
-        )
+        if store is None:
+            found = _find(stores, asked)
+            store, digest = found.store, found.manifest.digest
+        else:
+            digest = find_manifest(store, asked).digest
+        statements, warnings = find_statements(store, digest, predicate_type, limit=limit)
     for each in warnings:
         _log.warning("%s", each)
     return statements

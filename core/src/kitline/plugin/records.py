@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from kitline.oci.json import encode
+from kitline.oci.json import encode, sorted_map
 from kitline.store.progress import SILENT
 
 if TYPE_CHECKING:
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from kitline.store.interface import Store
     from kitline.store.progress import Progress
 
+BY_REFERENCE = "io.kitline.by-reference"
 PARENTS = "io.kitline.parents"
 RECIPE = "io.kitline.recipe"
 
@@ -79,10 +80,14 @@ class Collected:
     first that is really there and says the same of itself, unless told `-o again=true`. A source
     that only points to a kit says nothing of it: no annotations, parents and `created`."""
     warnings: tuple[str, ...] = ()
+    by_reference: Mapping[str, str] = field(default_factory=dict, hash=False)
+    """Layers that only list data that lies elsewhere: path, and what checks it, such as `md5`."""
 
     def manifest_annotations(self) -> dict[str, str]:
         """Return `annotations` with recipe and parents; `created` is left to whoever packs."""
         result = {**self.annotations, RECIPE: self.recipe}
+        if self.by_reference:
+            result[BY_REFERENCE] = encode(sorted_map(self.by_reference)).decode()
         if self.parents:
             result[PARENTS] = parents_text(self.parents)
         return result

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from kitline.errors import Cancelled
 from kitline.plugin import Collected, Origin, without_passwords
 
+from kitline_dvc.by_reference import is_by_reference
 from kitline_dvc.content import ContentFinder
 from kitline_dvc.internals import check_version
 from kitline_dvc.kit_layout import lay_out
@@ -76,8 +77,10 @@ def _collect(
         finder.remotes(),
         tells_folders=chosen.data == "reference",
     )
+    tree = lay_out(repository, found, chosen, facts)
     return Collected(
-        tree=lay_out(repository, found, chosen, facts),
+        tree=tree,
+        by_reference={each.path: "md5" for each in tree.kitfile.datasets if is_by_reference(each)},
         recipe=RECIPE,
         origin=Origin(importer="dvc", source=canonical, server=_server(revision.address)),
         statements=(statement,),
