@@ -142,9 +142,10 @@ def read_statements(
 ) -> list[AttachedStatement]:
     """Return what is said of a kit, sorted by digest; `predicate_type` chooses one kind.
 
-    Exporters give the `store` that they were handed or opened, which has the user's settings. Each is verified against its digest and its subject, and none is signed: believe them as far as
-    you trust whoever may write there. One that is broken or larger than `limit` bytes is left out,
-    and a warning is logged.
+    Exporters give the `store` that they were handed or opened, which has the user's settings.
+    Each statement is verified against its digest and its subject, and none is signed: believe them
+    as far as you trust whoever may write there. One that is broken or larger than `limit` bytes is
+    left out, and a warning is logged.
 
     Raises:
         NotFound: if there is no such kit.
