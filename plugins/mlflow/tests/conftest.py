@@ -1,11 +1,13 @@
 """What tests of this plugin share: a template database, a real server, a registry.
 
-The template holds one run and is made once per process; tests that write take a copy of it. The
-server is one for all processes of a test run and starts when the first test asks for it.
+The template holds one run and is made once per process; tests that write take a copy of it, which
+lies at the same address for every test, because MLflow takes long to open one that it has not seen.
+The server is one for all processes of a test run and starts when the first test asks for it.
 """
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import os
 import shutil
@@ -24,7 +26,7 @@ from kitline.testing import LocalRegistry
 from kitline.testing.fixtures import isolated_home
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 __all__ = ["isolated_home"]
 
@@ -76,9 +78,7 @@ def _train(folder: Path) -> Tracked:
     from sklearn.linear_model import LogisticRegression
 
     uri = f"sqlite:///{folder / 'mlflow.db'}"
-    ambient = mlflow.get_tracking_uri()
-    mlflow.set_tracking_uri(uri)
-    try:
+    with contextlib.chdir(folder), ambient_server(uri):
         client = MlflowClient(tracking_uri=uri)
         experiment = client.create_experiment("iris", artifact_location=str(folder / "artifacts"))
         data, labels = load_iris(return_X_y=True)
@@ -97,16 +97,60 @@ def _train(folder: Path) -> Tracked:
             model_id=found.model_id,
             model_folder=Path(found.artifact_location),
         )
+
+
+@contextlib.contextmanager
+def ambient_server(uri: str) -> Iterator[None]:
+    """Make an address MLflow's tracking server, and none again afterwards."""
+    import mlflow
+
+    mlflow.set_tracking_uri(uri)
+    try:
+        yield
     finally:
-        mlflow.set_tracking_uri(ambient)
+        mlflow.set_tracking_uri(None)  # type: ignore[arg-type] # as before the first call
+
+
+@pytest.fixture(scope="session", name="put_database")
+def _put_database(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str, Path], str]:
+    """Return what puts a copy of a database where a test finds it: given a name, its address.
+
+    MLflow reads all of its migrations for an address that it has not opened before, 0.3 s; so the
+    addresses stay the same and the files change. Artifacts without a place go to `mlruns` beside.
+    """
+    from mlflow import MlflowClient
+
+    root = tmp_path_factory.mktemp("databases")
+
+    def put(name: str, content: Path) -> str:
+        folder = root / name
+        uri = f"sqlite:///{folder / 'mlflow.db'}"
+        _close_connections(uri)
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir()
+        shutil.copy(content, folder / "mlflow.db")
+        with contextlib.chdir(folder):
+            MlflowClient(uri)  # the first time it settles where `mlruns` is
+        return uri
+
+    return put
+
+
+def _close_connections(uri: str) -> None:
+    """Have MLflow connect anew: an open connection may believe in pages of the file before."""
+    from mlflow.store.model_registry import sqlalchemy_store as versions
+    from mlflow.store.tracking import sqlalchemy_store as runs
+
+    for each in (versions, runs):
+        if uri in each.SqlAlchemyStore._engine_map:
+            each.SqlAlchemyStore._engine_map[uri].dispose()
 
 
 @pytest.fixture(name="tracked")
-def _tracked(template: Tracked, tmp_path: Path) -> Tracked:
+def _tracked(template: Tracked, put_database: Callable[[str, Path], str]) -> Tracked:
     """Return a copy of the database; the artifacts are the template's."""
-    copied = tmp_path / "mlflow.db"
-    shutil.copy(template.uri.removeprefix("sqlite:///"), copied)
-    return Tracked(**{**vars(template), "uri": f"sqlite:///{copied}"})
+    uri = put_database("tracked", Path(template.uri.removeprefix("sqlite:///")))
+    return Tracked(**{**vars(template), "uri": uri})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -180,9 +224,14 @@ def _registry() -> Iterator[LocalRegistry]:
 
 
 @pytest.fixture(autouse=True)
-def _elsewhere(isolated_home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def _elsewhere(
+    isolated_home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[None]:
     """Work in a folder and home of its own: MLflow makes databases where it stands."""
     del isolated_home  # asked for: it empties the environment first
     for name, value in _QUIET.items():
         monkeypatch.setenv(name, value)
     monkeypatch.chdir(tmp_path)
+    yield
+    if mlflow := sys.modules.get("mlflow"):
+        mlflow.set_tracking_uri(None)  # a default that was once asked for is one of this folder

@@ -23,7 +23,7 @@ from kitline.errors import TargetError
 from kitline.testing.command_line import CommandLine
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from kitline.operations.export import Exported
     from kitline.testing import LocalRegistry
@@ -66,10 +66,10 @@ def open_client(uri: str) -> MlflowClient:
     return MlflowClient(tracking_uri=uri, registry_uri=uri)
 
 
-@pytest.fixture
-def second(template: Tracked, tmp_path: Path) -> str:
-    """Return another server, which knows nothing: the template's database, emptied."""
-    path = tmp_path / "second.db"
+@pytest.fixture(scope="module")
+def empty(template: Tracked, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Make a database that knows nothing: the template's, emptied."""
+    path = tmp_path_factory.mktemp("empty") / "mlflow.db"
     shutil.copy(template.uri.removeprefix("sqlite:///"), path)
     with contextlib.closing(sqlite3.connect(path)) as database, database:
         tables = database.execute("select name from sqlite_master where type = 'table'")
@@ -77,7 +77,13 @@ def second(template: Tracked, tmp_path: Path) -> str:
             if name not in ("alembic_version", "experiments", "workspaces", "sqlite_sequence"):
                 database.execute(f'delete from "{name}"')
         database.execute("delete from experiments where experiment_id != 0")
-    return f"sqlite:///{path}"
+    return path
+
+
+@pytest.fixture
+def second(empty: Path, put_database: Callable[[str, Path], str]) -> str:
+    """Return another server, which knows nothing."""
+    return put_database("second", empty)
 
 
 @pytest.fixture(scope="module")
@@ -95,11 +101,10 @@ def flowers(template: Tracked, tmp_path_factory: pytest.TempPathFactory) -> tupl
 
 
 @pytest.fixture
-def source(flowers: tuple[str, str, str], tmp_path: Path) -> Source:
+def source(flowers: tuple[str, str, str], put_database: Callable[[str, Path], str]) -> Source:
     """Return the run at a server of this test alone, and its kit in the local store."""
     template, run_id, model_id = flowers
-    shutil.copy(template.removeprefix("sqlite:///"), tmp_path / "first.db")
-    uri = f"sqlite:///{tmp_path / 'first.db'}"
+    uri = put_database("first", Path(template.removeprefix("sqlite:///")))
     kit = kitline.import_(f"mlflow://runs/{run_id}", "iris:v1", options={"tracking_uri": uri})
     client = open_client(uri)
     return Source(
@@ -289,7 +294,7 @@ def test_promotion_by_source_copies_no_file(
     read = [each.path.rpartition("/")[2] for each in registry.requests[before:]]
     assert set(read) & set(layers) == set()
     assert result.warnings == ()
-    assert not Path("mlruns").exists()
+    assert not Path(second.removeprefix("sqlite:///")).with_name("mlruns").exists()
 
 
 @pytest.mark.slow  # waits for a real server
