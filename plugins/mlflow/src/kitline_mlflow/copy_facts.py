@@ -10,7 +10,7 @@ import json
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from kitline.errors import NotFound, SourceError
+from kitline.errors import NotFound, RegistryUnreachable, SourceError
 
 from kitline_mlflow.facts import PREDICATE_TYPE
 from kitline_mlflow.facts_history import read_history
@@ -19,7 +19,7 @@ from kitline_mlflow.importer import MODEL_ID, RUN_ID
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from kitline.plugin import Kit
+    from kitline.plugin import ExportContext, Kit
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,14 +77,19 @@ class Facts:
     warnings: tuple[str, ...] = ()
 
 
-def read_facts(kit: Kit) -> Facts:
-    """Return what the statements about a kit tell of its run and its model."""
+def read_facts(kit: Kit, context: ExportContext) -> Facts:
+    """Return what the statements about a kit tell of its run and its model.
+
+    They are looked for where the kit's name leads, since more may have been said since it was
+    pulled; without an answer there, those beside the kit are read.
+    """
     import kitline
 
     try:
-        statements = kitline.read_statements(kit.reference, PREDICATE_TYPE)
-    except NotFound:  # the kit was given with its store, and lies nowhere that a name leads to
-        statements = []
+        store = context.open_store(str(kit.reference)) if context.open_store else kit.store
+        statements = kitline.read_statements(kit.reference, PREDICATE_TYPE, store=store)
+    except (NotFound, RegistryUnreachable):
+        statements = kitline.read_statements(kit.reference, PREDICATE_TYPE, store=kit.store)
     found, warnings = [], []
     for each in statements:
         try:

@@ -47,7 +47,7 @@ def export_copy(
     """
     if options.register is not None:
         pinned_for_mlflow(kit)  # refuse before anything is copied
-    facts = read_facts(kit)
+    facts = read_facts(kit, context)
     experiment = options.experiment or facts.experiment or DEFAULT_EXPERIMENT
     found = server.find_logged_model(experiment, kit, "copy")
     if found is not None:
