@@ -33,6 +33,8 @@ ACTIONS = {
     "import kitline": "import kitline",
     "dir(kitline)": "import kitline; dir(kitline); kitline.__all__",
     "import kitline.plugin": "import kitline.plugin",
+    "import kitline_dvc": "import kitline_dvc; dir(kitline_dvc)",
+    "import kitline_dvc.plugin": "import kitline_dvc.plugin",
     "import kitline_mlflow": "import kitline_mlflow; dir(kitline_mlflow)",
     "import kitline_mlflow.plugin": "import kitline_mlflow.plugin",
     "kitline --version": "from kitline.cli.main import main\nsys.argv = ['kitline', '--version']\n"

@@ -1,4 +1,4 @@
-"""Plain pip installs kitline, its MLflow plugin and the example plugin where nothing was."""
+"""Plain pip installs kitline, its plugins and the example plugin where nothing was."""
 
 from __future__ import annotations
 
@@ -26,7 +26,8 @@ def environment(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("install")
     subprocess.run([sys.executable, "-m", "venv", folder / "venv"], check=True)
     programs = folder / "venv/bin"
-    distributions = [ROOT / name for name in ("core", "plugins/mlflow", "examples/plugin")]
+    places = ("core", "plugins/dvc", "plugins/mlflow", "examples/plugin")
+    distributions = [ROOT / name for name in places]
     pip: list[str | Path] = [
         programs / "python", "-m", "pip", "--quiet", "--disable-pip-version-check",
     ]  # fmt: skip
@@ -68,7 +69,7 @@ def test_the_installed_command_packs_and_unpacks(
 def test_installed_plugins_are_found_and_none_failed(run_kitline: Callable[..., str]) -> None:
     listed = run_kitline("plugins", "--json")
 
-    assert {"mlflow", "example"} <= {each["name"] for each in json.loads(listed)["plugins"]}
+    assert {"dvc", "mlflow", "example"} <= {each["name"] for each in json.loads(listed)["plugins"]}
     assert "failed" not in listed
 
 
