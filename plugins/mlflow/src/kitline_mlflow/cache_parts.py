@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from kitline.plugin import Reference
 
 KITFILE = "Kitfile"
-_MODEL = "model"
+_MODEL, _CODE = "model", "code"
 _WORDS = ("model", "datasets", "code", "docs", "prompts", "mcpservers")
 _LONGEST_CHAIN = 8
 """Kits whose model lies in another kit, whose model lies in another kit…"""
@@ -99,7 +99,8 @@ class Wanted:
 def meanings(kit: KitOutline, path: str) -> Iterator[Wanted]:
     """Yield what a path can mean, the likeliest first.
 
-    `model` is the model whatever the kit calls it, so it comes before a folder of that name.
+    `model` is the model whatever the kit calls it, so it comes before a folder of that name; code
+    that lies within it belongs to it, though it has layers of its own.
 
     Raises:
         UnsafeLayer: if the kit names a place outside of itself.
@@ -109,8 +110,10 @@ def meanings(kit: KitOutline, path: str) -> Iterator[Wanted]:
         yield _wanted((), kit.parts, "")
         return
     if word == _MODEL and kit.model is not None:
-        parts = [part for part in kit.parts if part.drawer == _MODEL]
-        yield _wanted((_MODEL,), parts, posixpath.normpath(posixpath.join(kit.model, rest)))
+        code = [part for part in kit.parts if _is_code_of(kit.model, part)]
+        parts = [part for part in kit.parts if part.drawer == _MODEL] + code
+        filters = (_MODEL, *_filters(kit, code))
+        yield _wanted(filters, parts, posixpath.normpath(posixpath.join(kit.model, rest)))
     if path == KITFILE:
         yield _wanted(("kitfile",), (), KITFILE)
     touching = [part for part in kit.parts if _touches(part.path, path)]
@@ -133,6 +136,11 @@ def _wanted(filters: tuple[str, ...], parts: Sequence[Part], path: str) -> Wante
 def _touches(part: str, path: str) -> bool:
     """Tell whether a part lies at, above or below a path."""
     return part in (".", path) or path.startswith(f"{part}/") or part.startswith(f"{path}/")
+
+
+def _is_code_of(model: str, part: Part) -> bool:
+    """Tell whether a part is code within the model's folder, which loading the model imports."""
+    return part.drawer == _CODE and (model == "." or part.path.startswith(f"{model}/"))
 
 
 def _filters(kit: KitOutline, wanted: Sequence[Part]) -> tuple[str, ...]:
