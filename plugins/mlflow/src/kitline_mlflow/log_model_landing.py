@@ -89,7 +89,7 @@ class Landing:
         reason = str(cause) if isinstance(cause, KitlineError) else explain(cause)
         self.error = NotPushed(
             f"MLflow has the model {source!r}, but its kit {to!r} was not made:"
-            f" {without_passwords(reason)}",
+            f" {without_passwords(reason)}{self._with_parts(source, to)}",
             source=source,
             command=import_command(source, to, self.server.name),
         )
@@ -140,6 +140,18 @@ class Landing:
         if raises:
             raise self.error
         warnings.warn(str(self.error), stacklevel=4)
+
+    def _with_parts(self, source: str, to: str) -> str:
+        """Say how the kit gets what was given beside the model, which `import` knows nothing of."""
+        given = {name: [str(each) for each in paths] for name, paths in self.parts.drawers.items()}
+        words = [f"{name}={paths!r}" for name, paths in given.items() if paths]
+        if not words:
+            return ""
+        call = f"log_modelkit(model_uri={source!r}, reference={to!r}, {', '.join(words)})"
+        return (
+            f"; 'kitline_mlflow.{call}' makes it with what was given beside the model, the command"
+            " from the model alone"
+        )
 
     def _fill(self, collected: Collected, model: LoggedModel) -> str:
         experiment = self.server.client.get_experiment(model.experiment_id)

@@ -42,13 +42,21 @@ class Parts:
         given = zip(_DRAWERS, (datasets, code, docs, prompts), strict=True)
         return cls(**{drawer: _paths(drawer, each) for drawer, each in given})
 
+    def __bool__(self) -> bool:
+        return any(self.drawers.values())
+
+    @property
+    def drawers(self) -> dict[str, tuple[Path, ...]]:
+        """What was given, by drawer."""
+        return {drawer: getattr(self, drawer) for drawer in _DRAWERS}
+
     def add_to(self, collected: Collected) -> Collected:
         """Return what was collected with these parts; the same one if there are none.
 
         Raises:
             SourceError: if a file is none, or is in the kit already.
         """
-        if self == Parts():
+        if not self:
             return collected
         kitfile = collected.tree.kitfile
         grown = replace(
@@ -66,8 +74,8 @@ class Parts:
     def _files(self) -> list[Entry]:
         return [
             entry
-            for drawer in _DRAWERS
-            for path in getattr(self, drawer)
+            for drawer, paths in self.drawers.items()
+            for path in paths
             for entry in _entries(f"{drawer}/{path.name}", path)
         ]
 

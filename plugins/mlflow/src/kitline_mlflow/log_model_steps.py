@@ -132,7 +132,8 @@ def pack_logged(source: str, landing: Landing, options: Mapping[str, str]) -> Mo
     files = tuple(each for each in collected.tree.entries() if not each.is_folder)
     info = ModelKitInfo.of(mlflow.models.get_model_info(f"models:/{model_id}"))
     model = landing.server.client.get_logged_model(model_id)
-    landing.land(collected, model, known_as=(source, options) if collected.known else None)
+    is_known = bool(collected.known) and not landing.parts
+    landing.land(collected, model, known_as=(source, options) if is_known else None)
     return landing.register(info, small_entries(files))
 
 

@@ -104,12 +104,17 @@ def log_modelkit(
     register_as: RegisterAs = "model",
     aliases: Iterable[str] = (),
     on_push_error: Literal["raise", "warn"] = "raise",
+    datasets: Paths = (),
+    code: Paths = (),
+    docs: Paths = (),
+    prompts: Paths = (),
     options: Mapping[str, str] | None = None,
 ) -> ModelKitInfo:
     """Pack a model that MLflow has already, autologged ones included, as a ModelKit.
 
     Give one of `run_id` (a run with one model), `model_id` and `model_uri` (`runs:/…`,
-    `models:/…`). `options` are those of `kitline import`; the others are as for `log_model`.
+    `models:/…`). `options` are those of `kitline import`; the others are as for `log_model`. With
+    files for other drawers a new kit is made, even if the model has one.
 
     Raises:
         UsageError: if not exactly one source is given, or an argument is wrong.
@@ -124,7 +129,7 @@ def log_modelkit(
         raise UsageError("name one of run_id, model_id and model_uri")
     landing = new_landing(
         Place(template=reference, push=push),
-        Parts(),
+        Parts.read(datasets=datasets, code=code, docs=docs, prompts=prompts),
         Registration.read(registered_model_name, register_as, aliases),
     )
     raises = _is_first("on_push_error", on_push_error, ("raise", "warn"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,11 +11,15 @@ import kitline_mlflow
 import mlflow
 import pytest
 from kitline.errors import NotPushed, UsageError
+from kitline.testing.faults import MANIFESTS, Fault
 
 if TYPE_CHECKING:
+    from kitline.testing import LocalRegistry
+
     from conftest import Fitted, Tracked
 
 PIP = ["scikit-learn"]
+DENIED = Fault(kind="answer", methods=("PUT",), path=MANIFESTS, status=403, times=1)
 
 
 def write(path: str, text: str = "text") -> str:
@@ -80,3 +85,35 @@ def test_a_link_among_the_files_is_refused_and_the_model_stays(
         pytest.raises(NotPushed, match="is no file, or a link to one"),
     ):
         kitline_mlflow.log_model(iris.model, name="m", docs="docs", pip_requirements=PIP)
+
+
+def test_a_failed_push_names_the_call_that_packs_what_was_given_beside_the_model(
+    ambient: Tracked, iris: Fitted, registry: LocalRegistry
+) -> None:
+    registry.inject(DENIED)
+    with mlflow.start_run(experiment_id=ambient.experiment_id), pytest.raises(NotPushed) as caught:
+        kitline_mlflow.log_model(
+            iris.model,
+            name="m",
+            reference=f"{registry.host}/iris:v1",
+            datasets=write("data/rows.csv"),
+            docs=write("CARD.md"),
+            pip_requirements=PIP,
+        )
+    message = str(caught.value)
+    assert "the command from the model alone; go on with 'kitline import models:/m-" in message
+    (call,) = re.findall(r"'(kitline_mlflow\.log_modelkit\(.*\))' makes it", message)
+    info = eval(call, {"kitline_mlflow": kitline_mlflow})  # the call as people would copy it
+    drawers = [each.path for each in info.receipt.layers]
+    assert drawers == ["model", "datasets/rows.csv", "docs/CARD.md"]
+
+
+def test_files_for_a_model_that_has_a_kit_make_a_new_one(ambient: Tracked) -> None:
+    first = kitline_mlflow.log_modelkit(model_id=ambient.model_id, reference="iris:v1")
+    card = write("CARD.md")
+    second = kitline_mlflow.log_modelkit(
+        model_id=ambient.model_id, reference="iris:v2", docs=card, prompts=write("system.txt")
+    )
+    assert second.digest != first.digest
+    assert second.receipt
+    assert {each.path for each in second.receipt.layers} >= {"docs/CARD.md", "prompts/system.txt"}
