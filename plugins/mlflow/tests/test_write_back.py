@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
+import json
+import threading
+from contextlib import contextmanager
 from dataclasses import replace
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from typing import TYPE_CHECKING
 
 import kitline
 from kitline.cli.main import main
 from kitline.oci.manifest import EMPTY_CONFIG, ImageManifest
 from kitline.oci.reference import PinnedReference
-from kitline.plugin import Origin, Plugins, PushedEvent
+from kitline.plugin import ImportContext, Origin, Plugins, PushedEvent
 from kitline.testing.command_line import CommandLine
+from kitline_mlflow.importer import collect
+from kitline_mlflow.register import register_version
 from mlflow import MlflowClient
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     import pytest
     from kitline.testing import LocalRegistry
 
@@ -97,3 +105,67 @@ def test_a_server_that_is_down_is_a_warning_with_what_to_run_later(
     assert told.warning
     assert f"logged model {tracked.model_id} was not tagged: " in told.warning
     assert "to try again run 'kitline import mlflow://runs/" in told.warning
+
+
+class _Denying(BaseHTTPRequestHandler):
+    """A tracking server where nobody may write, or read."""
+
+    def do_POST(self) -> None:
+        self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        body = json.dumps({"error_code": "PERMISSION_DENIED", "message": "not you"}).encode()
+        self.send_response(403)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    do_GET = do_PATCH = do_POST
+
+    def log_message(self, format: str, *args: object) -> None:
+        """Say nothing."""
+
+
+@contextmanager
+def denying() -> Iterator[str]:
+    with HTTPServer(("127.0.0.1", 0), _Denying) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{server.server_port}"
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+def test_a_server_that_does_not_allow_it_is_a_warning_with_what_to_run_later(
+    tracked: Tracked,
+) -> None:
+    with denying() as url:
+        (told,) = Plugins.load(disabled=()).pushed(pushed(replace(tracked, uri=url)))
+    assert told.warning
+    model = f"logged model {tracked.model_id}"
+    assert told.warning.startswith(f"run {tracked.run_id} was not tagged: PERMISSION_DENIED: not")
+    assert f"; {model} was not tagged: " in told.warning
+    assert "You may not have access to the logged model" in told.warning  # so says MLflow's client
+    assert "to try again run 'kitline import mlflow://runs/" in told.warning
+
+
+def test_versions_of_a_database_that_is_not_the_ambient_one_are_made_tagged_and_read(
+    tracked: Tracked,
+) -> None:
+    """MLflow's registry in a database looks up logged models at the ambient server."""
+    client = MlflowClient(tracking_uri=tracked.uri, registry_uri=tracked.uri)
+    event = pushed(tracked)
+    version = register_version(
+        client,
+        "iris",
+        PinnedReference(registry="old.example", repository="iris", digest=event.digest),
+        model_id=tracked.model_id,
+        aliases=["champion"],
+    )
+    (told,) = Plugins.load(disabled=()).pushed(event)
+    assert told.ok
+    found = client.get_model_version("iris", version.version)
+    assert found.tags["kitline.reference"] == str(event.reference)
+    kit = collect("models:/iris@champion", {"tracking_uri": tracked.uri}, ImportContext())
+    assert kit.annotations["io.kitline.mlflow.model-id"] == tracked.model_id

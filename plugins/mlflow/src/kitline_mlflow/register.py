@@ -18,6 +18,7 @@ from kitline.errors import UsageError
 from kitline.plugin import without_passwords
 
 from kitline_mlflow import tags as names
+from kitline_mlflow.export_ambient import ambient_server
 from kitline_mlflow.pointer import write_pointer
 
 if TYPE_CHECKING:
@@ -108,16 +109,17 @@ def register_version(
     known_kind(register_as)
     if register_as == "model" and model_id is None:
         raise UsageError(f"register_as='model' for {name!r} needs the id of a logged model")
-    found = _find_version(client, name, pinned, register_as)
-    existed = found is not None
-    warning = None
-    if found is None:
-        _make_name(client, name)
-        maker = _Maker(client, name, pinned, model_id, run_id, experiment_id, inner, tags or {})
-        found, warning = maker.make(register_as)
+    with ambient_server(client.tracking_uri):
+        found = _find_version(client, name, pinned, register_as)
+        existed = found is not None
+        warning = None
+        if found is None:
+            _make_name(client, name)
+            maker = _Maker(client, name, pinned, model_id, run_id, experiment_id, inner, tags or {})
+            found, warning = maker.make(register_as)
+        for alias in aliases:
+            client.set_registered_model_alias(name, alias, found.version)
     kind = found.tags.get(names.SOURCE_KIND, register_as)
-    for alias in aliases:
-        client.set_registered_model_alias(name, alias, found.version)
     return RegisteredVersion(
         name=name,
         version=str(found.version),
@@ -280,10 +282,15 @@ def _make_name(client: MlflowClient, name: str) -> None:
 
 
 def _link(client: MlflowClient, model_id: str, version: ModelVersion) -> None:
-    """Do what MLflow's own `register_model` does: the logged model lists its versions."""
+    """Do what MLflow's own `register_model` does: the logged model lists its versions.
+
+    A server has done so by then, with the number as a text; a database has not.
+    """
     try:
         listed = json.loads(client.get_logged_model(model_id).tags.get(_VERSIONS_TAG, "[]"))
-        listed.append({"name": version.name, "version": version.version})
-        client.set_logged_model_tags(model_id, {_VERSIONS_TAG: json.dumps(listed)})
+        known = {(each["name"], str(each["version"])) for each in listed}
+        if (version.name, str(version.version)) not in known:
+            listed.append({"name": version.name, "version": version.version})
+            client.set_logged_model_tags(model_id, {_VERSIONS_TAG: json.dumps(listed)})
     except Exception:  # the link serves the web page only; a foreign id is no error for MLflow
         return

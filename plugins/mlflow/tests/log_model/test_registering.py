@@ -71,6 +71,7 @@ def test_a_logged_model_lists_its_versions_as_mlflow_does_it(
     listed = client.get_logged_model(str(info.model_id)).tags["mlflow.modelVersions"]
     assert '"name": "iris"' in listed
     assert '"name": "theirs"' in listed
+    assert listed.count('"name": "iris"') == 1
     ours = client.get_model_version("iris", "1")
     assert (ours.source, ours.status) == (theirs.source, theirs.status)
 
