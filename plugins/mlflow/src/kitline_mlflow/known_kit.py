@@ -71,5 +71,6 @@ class _Elsewhere:
 
     def _missing(self) -> SourceError:
         return SourceError(
-            f"{self.what}, which is not there or cannot be read; MLflow has no other files of it"
+            f"{self.what}, which is not there or cannot be read, or is not to be answered because"
+            " of '-o again=true'; MLflow has no other files of it"
         )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import kitline
 import kitline_mlflow
 import mlflow
 import pytest
@@ -137,3 +138,14 @@ def test_a_pointer_whose_digest_and_reference_differ_is_refused(tmp_path: Path) 
 def test_an_inner_mlmodel_that_is_not_mlflows_is_refused(tmp_path: Path, text: str) -> None:
     with pytest.raises(SourceError, match="an MLmodel is not"):
         write_pointer(tmp_path / "p", PINNED, {"MLmodel": text.encode()})
+
+
+def test_importing_a_pointer_answers_its_kit_and_cannot_make_it_anew(logged: ModelKitInfo) -> None:
+    assert logged.version
+    for number, source in enumerate((logged.version.source, "models:/iris@champion")):
+        found = kitline.import_(source, f"found:v{number}")
+        assert found.digest == logged.digest
+        with pytest.raises(SourceError) as caught:
+            kitline.import_(source, "again:v1", options={"again": "true"})
+        assert f"is a pointer to the kit '{logged.reference}'" in str(caught.value)
+        assert "because of '-o again=true'; MLflow has no other files of it" in str(caught.value)
