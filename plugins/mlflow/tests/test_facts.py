@@ -282,6 +282,27 @@ def test_traces_come_only_on_request(tracked: Tracked) -> None:
     assert found.predicate == {"run": tracked.run_id, "count": 0, "traces": ""}
 
 
+def test_a_trace_is_told_with_its_spans_and_without_secrets(tracked: Tracked) -> None:
+    import mlflow
+
+    before = mlflow.get_tracking_uri()
+    mlflow.set_tracking_uri(tracked.uri)
+    try:
+        with mlflow.start_run(run_id=tracked.run_id), mlflow.start_span("ask") as span:
+            span.set_inputs({"question": "Größe?", "url": "https://me:hunter2@api.example/v1"})
+            span.set_outputs("42")
+        mlflow.flush_trace_async_logging()
+    finally:
+        mlflow.set_tracking_uri(before)
+    statement = import_run(tracked, traces="true").statements[-1]
+    assert statement.predicate["count"] == 1
+    (line,) = str(statement.predicate["traces"]).splitlines()
+    (told,) = json.loads(line)["data"]["spans"]
+    assert told["name"] == "ask"
+    assert "Größe?" in told["attributes"]["mlflow.spanInputs"]
+    assert "hunter2" not in line
+
+
 def test_figures_and_dataset_pointers_are_drawers_on_request(tracked: Tracked) -> None:
     client = MlflowClient(tracked.uri)
     client.log_text(tracked.run_id, "<svg/>", "drawers/roc.svg")

@@ -16,6 +16,7 @@ import urllib.request
 from typing import TYPE_CHECKING
 
 import kitline
+import kitline_mlflow
 import mlflow
 import pytest
 from mlflow import MlflowClient
@@ -117,6 +118,37 @@ def test_a_server_asks_no_registry_for_those_who_register_its_address(
     asked = f"{mlflow_server.url}/api/2.0/mlflow/artifacts/list?run_id={run}"
     assert status(asked) >= 400
     assert registry.count() == 0
+
+
+def test_a_server_whose_pattern_refuses_the_source_gets_a_pointer_that_loads(
+    template: Tracked, registry: LocalRegistry, tmp_path: Path, tracked: Tracked
+) -> None:
+    pattern = r"\A(models:/m-[0-9a-f]+|models:/[^/]+/[0-9]+|dummy-source)\Z"
+    environment = {"MLFLOW_CREATE_MODEL_VERSION_SOURCE_VALIDATION_REGEX": pattern}
+    words = ["server", "--workers", "1", "--backend-store-uri", tracked.uri]
+    ambient = mlflow.get_tracking_uri()
+    with running(words, "/health", environment, tmp_path / "log") as url:
+        mlflow.set_tracking_uri(url)
+        try:
+            with pytest.warns(UserWarning, match="takes no modelkit:// source, so 'iris' got a p"):
+                info = kitline_mlflow.log_modelkit(
+                    model_id=template.model_id,
+                    reference=f"{registry.host}/team/iris:v1",
+                    registered_model_name="iris",
+                    register_as="modelkit",
+                    aliases=["champion"],
+                )
+            assert info.version
+            assert info.version.kind == "pointer"
+            found = mlflow.pyfunc.load_model("models:/iris@champion").predict(ROWS)
+            listed = MlflowClient(url).get_logged_model(
+                info.version.source.removeprefix("models:/")
+            )
+            assert listed.tags["mlflow.modelVersions"].count('"iris"') == 1
+        finally:
+            mlflow.set_tracking_uri(ambient)
+    model = mlflow.pyfunc.load_model(str(template.model_folder))
+    assert list(found) == list(model.predict(ROWS))
 
 
 def test_a_server_shows_the_model_of_a_registry_that_it_may_ask(

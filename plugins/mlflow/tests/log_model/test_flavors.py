@@ -13,6 +13,7 @@ import kitline_mlflow
 import mlflow
 import numpy as np
 import pytest
+from harness.programs import Kit, need_program
 from kitline.errors import UsageError
 from kitline_mlflow.flavor_choice import choose_flavor, find_flavor
 
@@ -163,6 +164,19 @@ def test_with_kitline_uninstalled_the_model_loads_by_alias(
 def test_the_unpacked_kit_is_a_folder_that_mlflow_loads(logged: Logged, tmp_path: Path) -> None:
     info = logged.infos["lightgbm"]
     kitline.unpack(str(info.reference), tmp_path / "out")
+    model = mlflow.pyfunc.load_model(str(tmp_path / "out" / "model"))
+    found = model.predict(np.array(json.loads(logged.rows)))
+    assert [float(each) for each in found.round(5)] == logged.expected["lightgbm"]
+
+
+@pytest.mark.peer
+@pytest.mark.parametrize("logged", [["sklearn", "lightgbm"]], indirect=True)
+def test_what_the_real_kit_unpacks_is_a_folder_that_mlflow_loads(
+    logged: Logged, tmp_path: Path
+) -> None:
+    info = logged.infos["lightgbm"]
+    kit = Kit(program=need_program("kit"), home=tmp_path / "home")
+    kit.run("unpack", str(info.reference), "-d", tmp_path / "out", "--plain-http")
     model = mlflow.pyfunc.load_model(str(tmp_path / "out" / "model"))
     found = model.predict(np.array(json.loads(logged.rows)))
     assert [float(each) for each in found.round(5)] == logged.expected["lightgbm"]
