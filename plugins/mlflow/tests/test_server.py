@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING
 
 import pytest
@@ -36,6 +39,27 @@ def test_a_server_elsewhere_cannot_have_folders_of_this_machine_packed(tmp_path:
         with pytest.raises(SourceError, match=r"a folder of this machine.*local-artifacts=true"):
             Server("https://mlflow.example").open_artifacts(location)
         assert Server("https://mlflow.example", local_artifacts=True).open_artifacts(location)
+
+
+def test_a_server_elsewhere_cannot_hide_such_a_folder_behind_a_run(tmp_path: Path) -> None:
+    run = {"run_id": "b" * 32, "artifact_uri": str(tmp_path), "status": "FINISHED"}
+    answer = json.dumps({"run": {"info": {**run, "experiment_id": "0"}, "data": {}}}).encode()
+
+    class Mlflow(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(answer)))
+            self.end_headers()
+            self.wfile.write(answer)
+
+        def log_message(self, *_: object) -> None: ...
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Mlflow) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        uri = f"http://0.0.0.0:{server.server_port}"  # no loopback address by its name
+        with pytest.raises(SourceError, match=r"a folder of this machine"):
+            Server(uri).open_artifacts(f"runs:/{'b' * 32}/")
+        server.shutdown()
 
 
 @pytest.mark.parametrize(

@@ -30,6 +30,7 @@ T = TypeVar("T")
 _MISSING = ("RESOURCE_DOES_NOT_EXIST", "NOT_FOUND")
 _SQLITE = "sqlite:///"
 _ENTRIES = 1_000_000
+_HOPS = 10
 _DEPTH = 64
 
 
@@ -197,6 +198,7 @@ class Server:
             SourceError: if a server elsewhere names a folder of this machine.
         """
         # the module path is the one that MLflow's plugin documentation names
+        from mlflow.store.artifact.artifact_repo import ArtifactRepository
         from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
         from mlflow.store.artifact.local_artifact_repo import LocalArtifactRepository
 
@@ -204,6 +206,11 @@ class Server:
         artifacts = self._get(
             what, lambda: get_artifact_repository(location, tracking_uri=self.uri)
         )
+        for _ in range(_HOPS):  # 'runs:/…' and 'models:/…' stand for a place that the server names
+            inner = getattr(artifacts, "repo", None)
+            if not isinstance(inner, ArtifactRepository):
+                break
+            artifacts = inner
         is_local = isinstance(artifacts, LocalArtifactRepository)
         if is_local and not self._local_artifacts and not may_name_folders(self.uri):
             raise SourceError(
