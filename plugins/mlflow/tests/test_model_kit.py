@@ -126,6 +126,14 @@ def test_paths_in_mlmodel_that_leave_the_folder_are_refused(wrapper: dict[str, A
         kit_of({"MLmodel": mlmodel(wrapper), "m.pkl": b"w"})
 
 
+def test_an_mlmodel_that_unfolds_without_end_is_refused() -> None:
+    lines = ["flavors:", "  a0: &a0 [x, x, x, x, x, x, x, x, x]"]
+    lines += [f"  a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]" for n in range(1, 15)]
+    entry = bytes_entry(f"{FOLDER}/MLmodel", "\n".join(lines).encode())
+    with pytest.raises(SourceError, match="more than 1000000 values"):
+        read_model_file((entry,), FOLDER, "it")
+
+
 def test_an_example_outside_the_folder_is_refused() -> None:
     example = {"artifact_path": "../example.json"}
     with pytest.raises(SourceError, match=r"example\.artifact_path of the MLmodel"):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import posixpath
 from dataclasses import dataclass, field
+from itertools import count
 from typing import TYPE_CHECKING, Any
 
 from kitline.errors import SourceError
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
 
 LIMIT = 4 << 20
 """Most bytes of an MLmodel; signatures and input schemas stay far below."""
+_VALUES = 1_000_000
+"""Most values in the flavors of an MLmodel; YAML can name one list often, and nest such lists."""
 _WRAPPER = "python_function"
 _POINTER = "modelkit"
 # what MLflow joins to the model's folder when it loads, without looking (reference section 11)
@@ -135,16 +138,19 @@ def parse_yaml(text: bytes, what: str) -> Any:
 
 
 def _named_paths(
-    fields: Any, what: str, where: str = "", depth: int = 0
+    fields: Any, what: str, where: str = "", depth: int = 0, seen: Iterator[int] | None = None
 ) -> Iterator[tuple[str, str]]:
     """Find (key, path) of whatever loading joins to the folder; refuse what leaves it."""
     if depth > 20:
         raise SourceError(f"{what} is nested too deep")
+    seen = count() if seen is None else seen
     items = fields.items() if isinstance(fields, dict) else enumerate(fields)
     for key, value in items:
+        if next(seen) >= _VALUES:
+            raise SourceError(f"{what} has more than {_VALUES} values")
         name = f"{where}.{key}" if where else str(key)
         if isinstance(value, (dict, list)):
-            yield from _named_paths(value, what, name, depth + 1)
+            yield from _named_paths(value, what, name, depth + 1, seen)
         elif key == "model_code_path" and isinstance(value, str):
             # MLflow writes the path on the machine of the author, and loads the file's name only
             yield key, _inside(value.replace("\\", "/").rpartition("/")[2], f"{name} of {what}")
