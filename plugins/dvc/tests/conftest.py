@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from kitline.testing.fixtures import local_registry
+from kitline.testing.fixtures import distribution_3, local_registry
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from kitline.kit.pack import Packed
     from kitline.plugin import Collected
 
-__all__ = ["local_registry"]
+__all__ = ["distribution_3", "local_registry"]
 
 # before DVC is imported for the first time
 os.environ.update(
