@@ -10,6 +10,7 @@ from kitline.errors import SourceError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     from conftest import DvcRepository, Importing
 
@@ -37,6 +38,15 @@ def test_an_import_is_read_from_the_cache_and_from_where_it_came(
     assert cold == warm
     assert importing.read("dvc:l.csv@v1", repo=place) == {"l.csv": repository.single}
     assert not (borrower.root / ".dvc/cache").exists()
+
+
+def test_a_bare_repository_that_imports(
+    repository: DvcRepository, borrower: DvcRepository, importing: Importing, tmp_path: Path
+) -> None:
+    expected = importing.digest("dvc:train@v1", repo=str(borrower.root))
+    bare = tmp_path / "bare.git"
+    borrower.git("clone", "-q", "--bare", str(borrower.root), str(bare))
+    assert importing.digest(f"dvc+file://{bare}?path=train&rev=v1") == expected
 
 
 def test_an_import_whose_source_is_gone(

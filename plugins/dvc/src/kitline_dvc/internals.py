@@ -164,9 +164,13 @@ class Repository:
         self.root = root
         self._scm = scm
         self._fs = GitFileSystem(scm=scm, rev=commit)
-        self._repo = Repo(
-            posixpath.join("/", subdir), fs=self._fs, scm=scm, config=dict(config) or None
-        )
+        top = posixpath.join("/", subdir)
+        self._repo = Repo(top, fs=self._fs, scm=scm, config=dict(config) or None)
+        self._has_cache = self._repo.cache.local is not None
+        if not self._has_cache:
+            # DVC wants its folder as soon as a .dvc file tells of an import; nothing can lie there
+            cache = {**config.get("cache", {}), "dir": os.devnull}
+            self._repo = Repo(top, fs=self._fs, scm=scm, config={**config, "cache": cache})
         self._clone: str | None = None
         self._read: dict[str, bytes] = {}
 
@@ -186,8 +190,10 @@ class Repository:
 
     def cache_folder(self, hash_name: str) -> str | None:
         """Return the folder of the cache; None if the repository has none here."""
-        cache = self._repo.cache.legacy if hash_name == LEGACY else self._repo.cache.local
-        return None if cache is None else str(cache.path)
+        if not self._has_cache:
+            return None
+        cache = self._repo.cache
+        return str((cache.legacy if hash_name == LEGACY else cache.local).path)
 
     def find_remote(self, name: str | None) -> Remote | None:
         """Return a remote, the default one without name; None if there is no default.
