@@ -6,11 +6,15 @@ import shutil
 import tempfile
 from typing import TYPE_CHECKING
 
+import kitline
 import pytest
 from kitline.errors import SourceError
+from kitline.testing.trees import write_tree
 from kitline_dvc.internals import clone, find_commit
+from kitline_dvc.verify import verify
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from conftest import DvcRepository, Importing
@@ -51,6 +55,38 @@ def test_an_address_gives_the_digest_of_the_folder(
     read = importing.read(f"dvc+{address}?path=notes&rev=v1")
     assert read == {"notes/read.me": b"kept by git\n"}
     assert list((tmp_path / "tmp").glob("kitline-dvc-*")) == []
+
+
+@pytest.mark.parametrize("scheme", ["", "file://"])
+def test_a_clone_cannot_have_folders_of_this_machine_packed(
+    repository: DvcRepository, address: str, importing: Importing, tmp_path: Path, scheme: str
+) -> None:
+    commit = repository.git("rev-parse", "v1")
+    repository.write("stolen.dvc", imported(f"{scheme}{repository.root}", commit, "stolen"))
+    repository.commit("hostile")
+    with pytest.raises(SourceError, match="may not name folders of this machine"):
+        importing.collect(f"dvc+{address}?path=stolen&rev=main")
+    assert list((tmp_path / "tmp").glob("kitline-dvc-*")) == []
+
+
+def test_a_comparison_leaves_no_clone_of_what_was_imported(
+    repository: DvcRepository, address: str, make: Callable[..., DvcRepository], tmp_path: Path
+) -> None:
+    borrower = make("borrower")
+    borrower.write("notes.dvc", imported(address, repository.git("rev-parse", "v1")))
+    borrower.commit("imported")
+    write_tree(tmp_path / "kit", {"notes/read.me": b"other\n"})
+    (tmp_path / "kit/Kitfile").write_text("manifestVersion: 1.0.0\ndatasets: [{path: notes}]\n")
+    kitline.pack(tmp_path / "kit", "team/notes:v1")
+    found = verify("team/notes:v1", repo=borrower.root)
+    assert found.paths[0].changes == (("changed", "read.me"),)
+    assert list((tmp_path / "tmp").glob("kitline-dvc-*")) == []
+
+
+def imported(address: str, commit: str, name: str = "notes") -> bytes:
+    repository = f"{{url: '{address}', rev_lock: {commit}}}"
+    out = f"outs:\n- {{path: {name}, hash: md5}}\n"
+    return f"deps:\n- path: notes\n  repo: {repository}\n{out}".encode()
 
 
 def test_an_address_that_cannot_be_cloned(importing: Importing) -> None:

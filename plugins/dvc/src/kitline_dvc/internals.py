@@ -445,6 +445,9 @@ def clone(url: str, revision: str | None) -> tuple[Any, str]:
             return git.clone(url, target, bare=True, **options), folder
         except (SCMError, OSError, ValueError) as error:
             causes.append(error)
+        except BaseException:  # such as an interrupt
+            shutil.rmtree(folder, ignore_errors=True)
+            raise
     shutil.rmtree(folder, ignore_errors=True)
     raise SourceError(
         f"cannot clone {without_passwords(url)!r}: {without_passwords(str(causes[-1]))}"

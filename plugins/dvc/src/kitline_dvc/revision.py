@@ -90,7 +90,13 @@ def open_elsewhere(url: str, commit: str | None, path: str, outer: Repository) -
     from kitline_dvc.options import Options
     from kitline_dvc.source import DvcSource
 
-    if "://" not in url and not _is_scp(url):
+    is_folder = "://" not in url and not _is_scp(url)
+    if outer.is_clone and (is_folder or url.lower().startswith("file:")):
+        raise SourceError(
+            f"{path!r} was imported from {url!r}: a repository that lies elsewhere may not name"
+            " folders of this machine; clone it, and import from the clone"
+        )
+    if is_folder:
         if outer.root is None and not posixpath.isabs(url):
             raise SourceError(
                 f"{path!r} was imported from {url!r}, a folder that only its workspace knows"

@@ -193,10 +193,13 @@ def _kit_files(kit: Kit, dataset: KitDataset, *, legacy: bool) -> dict[str, str]
 
 def _revision_files(repository: Repository, tracked: Tracked, path: str) -> dict[str, str]:
     finder = ContentFinder(repository, remote=None, fill_cache=False)
-    return {
-        _inner(each.path, path): each.md5 or md5_of(repository.read_git(each.path))
-        for each in finder.find(tracked).files
-    }
+    try:
+        return {
+            _inner(each.path, path): each.md5 or md5_of(repository.read_git(each.path))
+            for each in finder.find(tracked).files
+        }
+    finally:
+        finder.close()  # clones of what was imported
 
 
 def _inner(name: str, top: str) -> str:
