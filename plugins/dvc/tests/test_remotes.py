@@ -10,6 +10,7 @@ from kitline.errors import SourceError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from pathlib import Path
 
     from conftest import DvcRepository, Importing
 
@@ -145,6 +146,29 @@ def test_a_server_that_does_not_answer_is_named_without_secrets(
         importing.collect("dvc:data/train@HEAD", repo=str(repository.root))
     assert "hidden" not in str(caught.value)
     assert "'r'" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "outs:\n- {path: key, hash: md5, size: 6, version_id: x}\n",
+        "outs:\n- {path: key, hash: md5, files: [{relpath: inner, size: 6}]}\n",
+    ],
+)
+def test_a_repository_cannot_have_files_of_this_machine_packed(
+    repository: DvcRepository, importing: Importing, tmp_path: Path, text: str
+) -> None:
+    outside = tmp_path / "outside"
+    (outside / "key").mkdir(parents=True)
+    (outside / "key/inner").write_bytes(b"secret")
+    (repository.root / ".dvc/config.local").unlink()
+    repository.configure("remote", {"r": {"url": str(outside), "version_aware": True}})
+    repository.write("key.dvc", text.encode())
+    repository.commit("hostile")
+    bare = tmp_path / "bare.git"
+    repository.git("clone", "-q", "--bare", str(repository.root), str(bare))
+    with pytest.raises(SourceError, match="is neither in a cache"):
+        importing.collect(f"dvc+file://{bare}?path=key")
 
 
 @pytest.mark.slow

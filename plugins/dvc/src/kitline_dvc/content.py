@@ -286,12 +286,14 @@ class ContentFinder:
         if not left:
             return found
         remote = self._remote(output)
-        if remote is None or not remote[0].is_versioned:
+        if remote is None or not remote[0].is_versioned or remote[0].is_local:
             raise self._missing(output, [(path, files[path].md5 or "") for path in sorted(left)])
         for path in sorted(left):
             each = files[path]
             if each.size is None or each.size < 0:
                 raise SourceError(f"{output.file!r} tells no size of {path!r} in {what}")
+            if not each.md5 and not each.version:
+                raise SourceError(f"{output.file!r} tells no version of {path!r} in {what}")
             full = f"{output.path}/{path}" if path else output.path
             found.append(
                 Content(
