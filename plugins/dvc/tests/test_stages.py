@@ -147,3 +147,20 @@ def test_an_output_that_nobody_has_made(
     made.commit("no run")
     with pytest.raises(SourceError, match="nobody has made 'x' at commit"):
         importing.collect("dvc:x@HEAD", repo=str(made.root))
+
+
+def test_metrics_that_unfold_without_end(repository: DvcRepository, importing: Importing) -> None:
+    lines = ["a0: &a0 [x, x, x, x, x, x, x, x, x]"]
+    lines += [f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]" for n in range(1, 15)]
+    repository.write("m.yaml", "\n".join(lines).encode())
+    stage = "  s:\n    cmd: 'true'\n    outs: [data/made]\n    metrics: [m.yaml: {cache: false}]\n"
+    repository.write("dvc.yaml", f"stages:\n{stage}".encode())
+    locked = "{path: data/made, hash: md5, md5: d41d8cd98f00b204e9800998ecf8427e, size: 0}"
+    lock = f"schema: '2.0'\nstages:\n  s:\n    cmd: 'true'\n    outs: [{locked}]\n"
+    repository.write("dvc.lock", lock.encode())
+    empty = repository.cached("d41d8cd98f00b204e9800998ecf8427e")
+    empty.parent.mkdir(exist_ok=True)
+    empty.touch()
+    repository.commit("hostile")
+    with pytest.raises(SourceError, match="hold more than 100000 values"):
+        importing.collect("dvc:dvc.yaml:s@HEAD", repo=str(repository.root))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from itertools import count
 from typing import TYPE_CHECKING, Any
 
 from kitline.errors import SourceError
@@ -11,7 +12,7 @@ from kitline_dvc.files import file_entries
 from kitline_dvc.selection import Tracked
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from kitline_dvc.content import ContentFinder
     from kitline_dvc.internals import Output, Repository
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 
 _LIMIT = 1 << 20
 """A metrics file of more bytes is no list of numbers."""
+_VALUES = 100_000
+"""Most params and metrics that are told; YAML can name one list often, and nest such lists."""
 
 
 def stage_parameters(
@@ -39,7 +42,8 @@ def stage_parameters(
             params.setdefault(file, {}).update(values)
         for output in stage.metrics:
             metrics[output.path] = _read_values(repository, finder, output)
-    found = {"metrics": _plain(metrics), "params": _plain(params)}
+    seen = count()
+    found = {"metrics": _plain(metrics, seen), "params": _plain(params, seen)}
     return {key: value for key, value in found.items() if value}
 
 
@@ -73,12 +77,14 @@ def _read_cached(finder: ContentFinder, output: Output) -> bytes:
     return bytes(raw)
 
 
-def _plain(value: Any) -> Any:
+def _plain(value: Any, seen: Iterator[int]) -> Any:
     """Return a value as JSON and YAML have it; keys are sorted, other kinds become texts."""
+    if next(seen) >= _VALUES:
+        raise SourceError(f"params and metrics hold more than {_VALUES} values")
     if isinstance(value, dict):
-        return {str(key): _plain(value[key]) for key in sorted(value, key=str)}
+        return {str(key): _plain(value[key], seen) for key in sorted(value, key=str)}
     if isinstance(value, (list, tuple)):
-        return [_plain(each) for each in value]
+        return [_plain(each, seen) for each in value]
     if value is None or isinstance(value, (str, int, float, bool)):
         return value
     return str(value)
