@@ -1,0 +1,95 @@
+"""Packs or logs one big file and prints what it took, as JSON.
+
+log_large.py pack FOLDER REFERENCE            kitline alone
+log_large.py mlflow FILE DATABASE             MLflow alone, into a local store
+log_large.py log_model FILE DATABASE REFERENCE  both, with kitline_mlflow.log_model
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import resource
+import shutil
+import sys
+import time
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+os.environ |= {"MLFLOW_DISABLE_TELEMETRY": "true", "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true"}
+
+
+def main(mode: str, what: str, *more: str) -> None:
+    """Do one of the three."""
+    found = pack(what, *more) if mode == "pack" else log(mode, Path(what), *more)
+    found["resident"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    print(json.dumps(found))
+
+
+def pack(folder: str, reference: str) -> dict[str, Any]:
+    """Pack a folder with a Kitfile."""
+    import kitline
+
+    began = time.perf_counter()
+    kitline.pack(folder, reference)
+    return {"seconds": time.perf_counter() - began}
+
+
+def log(mode: str, file: Path, database: str, reference: str = "") -> dict[str, Any]:
+    """Log the file in a run; `after_ready` is what comes once MLflow has the model."""
+    import mlflow
+
+    os.chdir(Path(database).parent)  # where MLflow makes a folder for its default experiment
+    mlflow.set_tracking_uri(f"sqlite:///{database}")
+    ready = _note_ready()
+    with mlflow.start_run():
+        began = time.perf_counter()
+        if mode == "log_model":
+            import kitline_mlflow
+
+            info = kitline_mlflow.log_model(
+                None, name="large", flavor=flavor(file), reference=reference
+            )
+        else:
+            info = mlflow.models.Model.log(
+                artifact_path=None, name="large", flavor=flavor(file), weights=None
+            )
+        ended = time.perf_counter()
+    location = mlflow.MlflowClient().get_logged_model(info.model_id).artifact_location
+    shutil.rmtree(location.removeprefix("file://"))
+    return {"seconds": ended - began, "after_ready": ended - ready[-1]}
+
+
+def flavor(file: Path) -> ModuleType:
+    """Return a flavor whose weights are the file; saving costs nothing, so MLflow's copy is all."""
+    found = ModuleType("large_flavor")
+
+    def save_model(weights: object, path: str, mlflow_model: Any = None) -> None:
+        del weights
+        os.makedirs(path)
+        os.link(file, f"{path}/weights.bin")
+        mlflow_model.add_flavor("large")
+        mlflow_model.save(f"{path}/MLmodel")
+
+    found.save_model = save_model  # type: ignore[attr-defined] # a flavor is any module with it
+    return found
+
+
+def _note_ready() -> list[float]:
+    from mlflow import MlflowClient
+
+    times: list[float] = []
+    finalize = MlflowClient.finalize_logged_model
+
+    def noted(*args: Any, **kwargs: Any) -> Any:
+        done = finalize(*args, **kwargs)
+        times.append(time.perf_counter())
+        return done
+
+    MlflowClient.finalize_logged_model = noted  # type: ignore[method-assign] # timed, not changed
+    return times
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
