@@ -68,7 +68,30 @@ class Tracked:
 def _template(tmp_path_factory: pytest.TempPathFactory) -> Tracked:
     """Make the database once: the first one in a process costs seconds."""
     folder = tmp_path_factory.mktemp("mlflow")
+    shutil.copy(_empty_database(_shared(tmp_path_factory)), folder / "mlflow.db")
     return _train(folder)
+
+
+def _shared(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the folder that all processes of a test run have."""
+    root = tmp_path_factory.getbasetemp()
+    return root.parent if "PYTEST_XDIST_WORKER" in os.environ else root
+
+
+def _empty_database(root: Path) -> Path:
+    """Make a database with tables once for all processes: MLflow runs all of its migrations."""
+    from mlflow import MlflowClient
+
+    folder = root / "mlflow-empty"
+    folder.mkdir(exist_ok=True)
+    with (folder / "making").open("wb") as making:
+        fcntl.flock(making, fcntl.LOCK_EX)
+        if not (folder / "mlflow.db").exists():
+            with contextlib.chdir(folder):
+                MlflowClient(f"sqlite:///{folder / 'new.db'}")
+            _close_connections(f"sqlite:///{folder / 'new.db'}")
+            (folder / "new.db").rename(folder / "mlflow.db")
+    return folder / "mlflow.db"
 
 
 def _train(folder: Path) -> Tracked:
@@ -165,9 +188,7 @@ class MlflowServer:
 @pytest.fixture(scope="session", name="mlflow_server")
 def _mlflow_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MlflowServer]:
     """Tests that use it are marked slow: the first one waits for its start, about 20 s."""
-    root = tmp_path_factory.getbasetemp()
-    root = root.parent if "PYTEST_XDIST_WORKER" in os.environ else root
-    folder = root / "mlflow-server"
+    folder = _shared(tmp_path_factory) / "mlflow-server"
     folder.mkdir(exist_ok=True)
     (folder / "users").touch()
     with (folder / "users").open("rb") as users:

@@ -46,12 +46,14 @@ def as_script(notebook: Path, folder: Path) -> Path:
     return script
 
 
-@pytest.fixture(autouse=True)
-def _database(template: Tracked) -> None:
+@pytest.fixture
+def database(template: Tracked) -> None:
     """Put the database that exists already where MLflow looks: making one takes seconds."""
     shutil.copy(template.uri.removeprefix("sqlite:///"), "mlflow.db")
 
 
+@pytest.mark.usefixtures("database")
+@pytest.mark.slow  # trains in a process of its own; the next two as well
 def test_the_script_trains_logs_and_loads_without_a_server() -> None:
     lines = run(EXAMPLES / "train.py").splitlines()
     assert re.fullmatch(r"(9[0-9]|100)% of 45 wines recognised", lines[-2])
@@ -59,13 +61,15 @@ def test_the_script_trains_logs_and_loads_without_a_server() -> None:
     assert [each["digest"] for each in parents] == [str(kitline.inspect("wine-data:v1").digest)]
 
 
-@pytest.mark.slow  # a second training; the other one is in every run
+@pytest.mark.usefixtures("database")
+@pytest.mark.slow  # as above
 def test_the_script_shares_its_kit_where_kitline_registry_says(registry: LocalRegistry) -> None:
     pinned = run(EXAMPLES / "train.py", KITLINE_REGISTRY=f"{registry.host}/team").splitlines()[-1]
     assert pinned.startswith(f"{registry.host}/team/wine/wine@sha256:")
     assert kitline.inspect(pinned).to_json()["parents"] != []
 
 
+@pytest.mark.usefixtures("database")
 @pytest.mark.slow  # as above
 def test_every_cell_of_the_notebook_runs(tmp_path: Path) -> None:
     shown = run(as_script(EXAMPLES / "one_line.ipynb", tmp_path)).splitlines()[-1]
@@ -73,6 +77,11 @@ def test_every_cell_of_the_notebook_runs(tmp_path: Path) -> None:
     assert float(accuracy) > 0.9
     assert pinned.startswith("wine-notebook/wine@sha256:")
     assert f"'accuracy': {accuracy}" in metrics
+
+
+def test_the_code_of_the_examples_compiles(tmp_path: Path) -> None:
+    for program in (EXAMPLES / "train.py", as_script(EXAMPLES / "one_line.ipynb", tmp_path)):
+        compile(program.read_text("utf-8"), str(program), "exec")
 
 
 def test_the_notebook_is_kept_without_outputs() -> None:
