@@ -18,7 +18,7 @@ from kitline.plugin import ExportResult, unpack_kit
 from kitline_mlflow.copy_facts import read_facts
 from kitline_mlflow.copy_files import check_names, rewrite_model_file, sizes_below
 from kitline_mlflow.copy_run import finish_run, names_of, start_run
-from kitline_mlflow.export_model import MLMODEL, find_inner_model, model_parts
+from kitline_mlflow.export_model import MLMODEL, find_inner_model, parts_below
 from kitline_mlflow.export_register import DEFAULT_EXPERIMENT, pinned_for_mlflow, set_aliases
 from kitline_mlflow.export_server import EXPORTED
 from kitline_mlflow.register import register_version
@@ -109,7 +109,7 @@ class _Copier:
 
     def _upload(self, model: LoggedModel, run_id: str | None) -> None:
         sent: dict[str, int] = {}
-        for part in model_parts(self._kit):
+        for part in parts_below(self._kit, self._inner.folder):
             if self._context.cancelled():
                 raise Cancelled(f"export of {str(self._kit.reference)!r} was cancelled")
             with tempfile.TemporaryDirectory(prefix="kitline-export-") as folder:

@@ -46,6 +46,17 @@ def model_parts(kit: Kit) -> tuple[KitPart, ...]:
     return tuple(part for part, _ in layers)
 
 
+def parts_below(kit: Kit, folder: str) -> tuple[KitPart, ...]:
+    """Return the entries that make up a model: its drawer, and code within its folder, in order."""
+    before = f"{folder}/" if folder else ""
+
+    def belongs(part: KitPart) -> bool:
+        is_code = part.drawer == "code" and part.clean_path.startswith(before)
+        return is_code or part.drawer == "model"
+
+    return tuple(part for part, _ in kit_layers(kit, select=belongs))
+
+
 def find_inner_model(kit: Kit) -> InnerModel:
     """Read the MLmodel out of the kit, layer after layer until it is found; verified.
 

@@ -76,6 +76,13 @@ def test_code_paths_and_models_from_code_are_loaded_with_the_model(
     assert registry.count("GET", str(drawers["docs/CARD.md"].digest)) == 0
 
 
+def test_a_copy_at_another_place_has_the_code(info: ModelKitInfo, ambient: Tracked) -> None:
+    options = {"as": "copy", "experiment": "copies", "tracking_uri": ambient.uri}
+    copied = kitline.export(str(info.reference), "mlflow", options=options)
+    assert copied.target != info.model_uri
+    assert mlflow.pyfunc.load_model(copied.target).predict([4]) == [8]
+
+
 def test_the_unpacked_kit_has_its_code_in_place(info: ModelKitInfo) -> None:
     kitline.unpack(str(info.reference), "out")
     assert mlflow.pyfunc.load_model("out/model").predict([3]) == [6]
