@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING, Any
 
 import kitline
@@ -299,3 +300,23 @@ def test_a_repository_that_another_command_works_in_is_left_alone(
 def test_unknown_options_are_named(tmp_path: Path, empty: DvcRepository) -> None:
     with pytest.raises(UsageError, match="no option 'paht'; it has path, repo, dataset"):
         export(pack(tmp_path / "kit"), empty, paht="x")
+
+
+def test_hints_of_dvc_do_not_come_between(empty: DvcRepository, tmp_path: Path) -> None:
+    from dvc.repo import Repo
+
+    with Repo(str(empty.root)) as repo, repo.config.edit() as config:
+        config["core"]["autostage"] = "false"
+    said: list[str] = []
+    hearing = logging.Handler()
+    hearing.emit = lambda record: said.append(record.getMessage())  # type: ignore[method-assign]
+    logger = logging.getLogger("dvc")
+    before = logger.level
+    logger.addHandler(hearing)
+    logger.setLevel(logging.INFO)
+    try:
+        export(pack(tmp_path / "kit", one_dataset("1\n"), "one:v1"), empty)
+    finally:
+        logger.removeHandler(hearing)
+        logger.setLevel(before)
+    assert said == []

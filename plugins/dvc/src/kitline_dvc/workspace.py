@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import logging
 import os
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,12 +17,14 @@ from typing import TYPE_CHECKING, Any
 
 from kitline.errors import SourceError, TargetError
 
-from kitline_dvc.internals import LEGACY, check_version, open_remote
+from kitline_dvc.inside.legacy import LEGACY
+from kitline_dvc.inside.remotes import open_remote
+from kitline_dvc.inside.version import check_version
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from kitline_dvc.internals import Remote
+    from kitline_dvc.inside.remotes import Remote
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -232,8 +235,14 @@ def _params(stage: Any) -> dict[str, tuple[Any, Any]]:
 @contextlib.contextmanager
 def quiet() -> Iterator[None]:
     """Keep DVC's hints from stdout, where kitline prints nothing but its result."""
-    with contextlib.redirect_stdout(io.StringIO()):
-        yield
+    log = logging.getLogger("dvc")  # its handler for hints keeps the stdout of its own start
+    level = log.level
+    log.setLevel(max(level, logging.WARNING))
+    try:
+        with contextlib.redirect_stdout(io.StringIO()):
+            yield
+    finally:
+        log.setLevel(level)
 
 
 @contextlib.contextmanager
