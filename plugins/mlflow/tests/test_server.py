@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 from kitline.errors import SourceError
 from kitline_mlflow.redact import Redactor
+from kitline_mlflow.run_provenance import run_provenance
 from kitline_mlflow.server import Server, may_name_folders
 
 if TYPE_CHECKING:
@@ -101,4 +102,12 @@ def test_patterns_are_added_by_option(monkeypatch: pytest.MonkeyPatch) -> None:
         "note": "in [redacted]",
         "patient": "[redacted]",
         "plain": "z",
+    }
+
+
+def test_provenance_names_a_server_without_the_token_in_its_address() -> None:
+    server = Server("https://dapi0123:x@mlflow.example/path")
+    told = run_provenance(server, None, None, (), Redactor()).predicate
+    assert told["buildDefinition"]["internalParameters"] == {
+        "server": "https://mlflow.example/path"
     }

@@ -45,7 +45,7 @@ def run_provenance(
     return provenance(
         build_type=BUILD_TYPE,
         external_parameters={key: value for key, value in external.items() if value},
-        internal_parameters={"server": server.name[:_TEXT]},
+        internal_parameters={"server": clean_address(server.name)[:_TEXT]},  # the user: a token
         resolved_dependencies=[*_source(tags, redactor), *parents[:_PARENTS]],
         invocation_id=run.info.run_id if run is not None else None,
         started=_time(run.info.start_time) if run is not None else None,
