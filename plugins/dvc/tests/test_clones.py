@@ -2,22 +2,33 @@
 
 from __future__ import annotations
 
-import shutil
+import os
+import subprocess
+import sys
 import tempfile
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import kitline
 import pytest
 from kitline.errors import SourceError
 from kitline.testing.trees import write_tree
-from kitline_dvc.internals import clone, find_commit
+from kitline_dvc.inside.clones import clone
+from kitline_dvc.inside.git import find_commit
 from kitline_dvc.verify import verify
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
     from conftest import DvcRepository, Importing
+
+
+DIES = """
+import time
+from kitline_dvc.clone_folder import CloneFolder
+print(CloneFolder().path, flush=True)
+time.sleep(600)
+"""
 
 
 @pytest.fixture(name="address")
@@ -40,7 +51,29 @@ def test_a_clone_has_the_revision(repository: DvcRepository, revision: str | Non
     scm, folder = clone(f"file://{repository.root}", asked)
     assert find_commit(scm, asked or "HEAD") == commit
     scm.close()
-    shutil.rmtree(folder)
+    folder.close()
+    assert not Path(folder.path).exists()
+
+
+def test_a_clone_of_a_killed_import_goes_with_the_next_one(
+    repository: DvcRepository, address: str, importing: Importing, tmp_path: Path
+) -> None:
+    folder = tmp_path / "tmp"
+    killed = subprocess.Popen(
+        [sys.executable, "-c", DIES], stdout=subprocess.PIPE, text=True,
+        env={**os.environ, "TMPDIR": str(folder)},
+    )  # fmt: skip
+    assert killed.stdout is not None
+    left = Path(killed.stdout.readline().strip())
+    os.utime(left, (0, 0))
+    importing.collect(f"dvc+{address}?path=notes&rev=v1")
+    assert left.exists()  # its process lives
+
+    killed.kill()
+    killed.communicate()
+    importing.collect(f"dvc+{address}?path=notes&rev=v1")
+
+    assert list(folder.iterdir()) == []
 
 
 def test_an_address_gives_the_digest_of_the_folder(

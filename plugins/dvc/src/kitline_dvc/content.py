@@ -17,7 +17,9 @@ from kitline_dvc.remote_sizes import find_sizes
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from kitline_dvc.internals import GitFile, Output, Remote, Repository
+    from kitline_dvc.inside.outputs import Output
+    from kitline_dvc.inside.remotes import Remote
+    from kitline_dvc.inside.repository import GitFile, Repository
     from kitline_dvc.selection import Tracked
 
 _DEPTH = 5

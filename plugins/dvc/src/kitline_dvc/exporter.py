@@ -16,6 +16,7 @@ from kitline.plugin import ExportResult, unpack_kit
 
 from kitline_dvc.datasets import choose_datasets
 from kitline_dvc.export_options import ExportOptions
+from kitline_dvc.inside.workspace import Workspace
 from kitline_dvc.note import KEY, Note
 from kitline_dvc.objects import fetch_files, named_files, read_list
 from kitline_dvc.place import (
@@ -25,7 +26,6 @@ from kitline_dvc.place import (
     staging_folder,
     undoing,
 )
-from kitline_dvc.workspace import Workspace
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

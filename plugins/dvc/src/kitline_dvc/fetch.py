@@ -16,13 +16,13 @@ from kitline.errors import SourceError, TargetError, UsageError
 from kitline.plugin import without_passwords
 
 from kitline_dvc.datasets import choose_datasets, kit_datasets
-from kitline_dvc.internals import open_remote_at
+from kitline_dvc.inside.remotes import open_remote_at
+from kitline_dvc.inside.workspace import Workspace
 from kitline_dvc.listing import is_inside
 from kitline_dvc.md5 import md5_of_file
 from kitline_dvc.objects import OneRemote, fetch_files, named_files, read_list
 from kitline_dvc.place import staging_folder
 from kitline_dvc.provenance import BUILD_TYPE
-from kitline_dvc.workspace import Workspace
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

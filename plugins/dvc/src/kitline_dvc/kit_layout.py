@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from kitline.plugin import Entry
 
     from kitline_dvc.content import Found
-    from kitline_dvc.internals import Repository
+    from kitline_dvc.inside.repository import Repository
     from kitline_dvc.options import Options
     from kitline_dvc.selection import Tracked
 

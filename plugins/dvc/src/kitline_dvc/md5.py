@@ -11,7 +11,7 @@ import re
 from hashlib import md5  # noqa: TID251  DVC's names, not kitline's digests
 from typing import TYPE_CHECKING, Protocol
 
-from kitline_dvc.internals import LEGACY, is_text
+from kitline_dvc.inside.legacy import LEGACY, is_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable

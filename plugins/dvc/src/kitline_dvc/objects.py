@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from kitline_dvc.by_reference import FileList, ReferencedFile
     from kitline_dvc.datasets import KitDataset
-    from kitline_dvc.internals import Remote
+    from kitline_dvc.inside.remotes import Remote
 
 _BUFFER = 1 << 20
 _HASH = "md5"

@@ -19,7 +19,7 @@ from kitline.errors import TargetError
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from kitline_dvc.workspace import Workspace
+    from kitline_dvc.inside.workspace import Workspace
 
 _RESERVED = {".git", ".dvc", ".gitignore", ".dvcignore", "dvc.yaml", "dvc.lock"}
 EXPORT = "kitline-export-"

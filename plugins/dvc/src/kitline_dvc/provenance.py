@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from kitline.plugin import Statement
 
-    from kitline_dvc.internals import Remote
+    from kitline_dvc.inside.remotes import Remote
     from kitline_dvc.revision import Revision
 
 BUILD_TYPE = "https://kitline.io/dvc-import/v1"

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from kitline_dvc.internals import Remote
+    from kitline_dvc.inside.remotes import Remote
     from kitline_dvc.read_ahead import Fetcher
 
 _FEW = 64

@@ -7,27 +7,20 @@ from __future__ import annotations
 
 import os
 import posixpath
-import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kitline.errors import SourceError, UsageError
 
-from kitline_dvc.internals import (
-    Repository,
-    changed_paths,
-    clone,
-    find_commit,
-    find_subdir,
-    find_tag,
-    is_bare,
-    open_at,
-    open_scm,
-)
+from kitline_dvc.inside.changes import changed_paths
+from kitline_dvc.inside.clones import clone
+from kitline_dvc.inside.git import find_commit, find_subdir, find_tag, is_bare, open_scm
+from kitline_dvc.inside.repository import Repository, open_at
 from kitline_dvc.source import STAGE, file_folder, read_repository
 
 if TYPE_CHECKING:
+    from kitline_dvc.clone_folder import CloneFolder
     from kitline_dvc.options import Options
     from kitline_dvc.source import Artifact, DvcSource
 
@@ -58,7 +51,7 @@ def open_revision(source: DvcSource, options: Options) -> Revision:
         raise UsageError("option 'repo' names a repository, and so does the source; drop one")
     asked = options.rev or source.revision
     folder = file_folder(address) if address else (options.repo or os.curdir)
-    cloned: str | None = None
+    cloned: CloneFolder | None = None
     if folder is None:
         assert address is not None
         scm, cloned = clone(address, asked)
@@ -68,7 +61,7 @@ def open_revision(source: DvcSource, options: Options) -> Revision:
         opened = _open(scm, Path(folder) if folder is not None else None, source, options, asked)
     except BaseException:
         if cloned is not None:
-            shutil.rmtree(cloned, ignore_errors=True)
+            cloned.close()
         raise
     opened.repository.owns(cloned)
     shown = address if folder is None else None

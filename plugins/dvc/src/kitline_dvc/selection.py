@@ -8,14 +8,15 @@ from typing import TYPE_CHECKING, Literal
 
 from kitline.errors import SourceError
 
-from kitline_dvc.internals import workspace_outputs
+from kitline_dvc.inside.changes import workspace_outputs
 from kitline_dvc.listing import is_inside
 from kitline_dvc.source import STAGE
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from kitline_dvc.internals import GitFile, Output, Repository
+    from kitline_dvc.inside.outputs import Output
+    from kitline_dvc.inside.repository import GitFile, Repository
 
 Drawer = Literal["model", "datasets", "docs", "code"]
 _DVC_OWN = (".gitignore", ".dvcignore", "dvc.yaml", "dvc.lock")

@@ -17,9 +17,9 @@ import kitline
 from kitline.errors import TargetError, UsageError
 from kitline.plugin import PinnedReference
 
+from kitline_dvc.inside.workspace import Workspace
 from kitline_dvc.note import KEY
 from kitline_dvc.place import resolve_place
-from kitline_dvc.workspace import Workspace
 from kitline_dvc.yaml_edit import YamlFile
 
 if TYPE_CHECKING:

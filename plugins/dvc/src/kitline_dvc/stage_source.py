@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from kitline_dvc.content import ContentFinder
-    from kitline_dvc.internals import Output, Repository
+    from kitline_dvc.inside.outputs import Output
+    from kitline_dvc.inside.repository import Repository
     from kitline_dvc.selection import Stage
 
 _LIMIT = 1 << 20

@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
+from kitline_dvc.inside.workspace import Workspace
 from kitline_dvc.note import KEY, Note
-from kitline_dvc.workspace import Workspace
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from kitline_dvc.workspace import TrackedOut
+    from kitline_dvc.inside.workspace import TrackedOut
 
 State = Literal["current", "stale", "modified", "missing", "not run"]
 

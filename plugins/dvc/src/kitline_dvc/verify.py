@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from kitline.plugin import Kit
 
     from kitline_dvc.datasets import KitDataset
-    from kitline_dvc.internals import Repository
+    from kitline_dvc.inside.repository import Repository
     from kitline_dvc.selection import Tracked
 
 Kind = Literal["added", "removed", "changed"]

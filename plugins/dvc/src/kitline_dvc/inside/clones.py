@@ -1,0 +1,46 @@
+"""Clones: repositories by address, without workspace, in folders that go away again."""
+
+from __future__ import annotations
+
+import tempfile
+from typing import TYPE_CHECKING
+
+from kitline.errors import SourceError
+from kitline.plugin import without_passwords
+
+from kitline_dvc.clone_folder import CloneFolder
+from kitline_dvc.inside.version import check_version
+
+if TYPE_CHECKING:
+    from typing import Any
+
+
+def clone(url: str, revision: str | None) -> tuple[Any, CloneFolder]:
+    """Clone a git repository, without workspace, into a new folder: the second value.
+
+    Raises:
+        SourceError: if that fails.
+    """
+    from scmrepo.exceptions import SCMError
+    from scmrepo.git import Git
+
+    check_version()
+    git: Any = Git
+    attempts: list[dict[str, str]] = [{}]
+    if revision is not None and not git.is_sha(revision):
+        attempts.insert(0, {"shallow_branch": revision})  # a branch or a tag, perhaps
+    causes: list[Exception] = []
+    folder = CloneFolder()
+    for options in attempts:
+        target = tempfile.mkdtemp(dir=folder.path)
+        try:
+            return git.clone(url, target, bare=True, **options), folder
+        except (SCMError, OSError, ValueError) as error:
+            causes.append(error)
+        except BaseException:  # such as an interrupt
+            folder.close()
+            raise
+    folder.close()
+    raise SourceError(
+        f"cannot clone {without_passwords(url)!r}: {without_passwords(str(causes[-1]))}"
+    ) from causes[-1]
