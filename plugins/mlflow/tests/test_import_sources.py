@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import json
+import pickle
 import shutil
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import kitline
+import kitline_mlflow
 import mlflow
 import pytest
+from kitline.cli.main import main
 from kitline.errors import SourceError, UsageError
 from kitline.plugin import Digest, ImportContext, Plugins
 from kitline.store.memory import MemoryStore
+from kitline.testing.command_line import CommandLine
 from kitline.testing.plugin_contracts import pack_collected
 from kitline_mlflow.files import find_files
 from kitline_mlflow.importer import collect, describe
@@ -21,9 +27,9 @@ from mlflow.entities import LoggedModelOutput, LoggedModelStatus
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     from kitline.plugin import Collected
+    from kitline.testing import LocalRegistry
 
     from conftest import Tracked
 
@@ -251,6 +257,50 @@ def test_containers_are_listed_and_not_packed(tracked: Tracked) -> None:
             import_(tracked, source)
     with pytest.raises(SourceError, match="experiment 'none' is not at"):
         listed(tracked, "mlflow://experiments/none")
+
+
+def test_what_a_container_lists_is_imported_in_one_go_and_skipped_the_second_time(
+    tracked: Tracked, registry: LocalRegistry
+) -> None:
+    client = MlflowClient(tracked.uri)
+    client.set_terminated(client.create_run(tracked.experiment_id).info.run_id)
+    run = CommandLine(main)
+    server = ["-o", f"tracking_uri={tracked.uri}"]
+    shown = run("import", "--list", "mlflow://experiments/iris", *server).stdout.splitlines()
+    given = [f"{source} {registry.host}/many/n{at}:v1" for at, source in enumerate(shown)]
+    given.insert(1, f"mlflow://runs/{'0' * 32} {registry.host}/many/none:v1")
+    first = run("import", "--from", "-", *server, stdin="\n".join(given))
+    second = run("import", "--from", "-", *server, stdin="\n".join(given))
+    found = [[json.loads(line) for line in each.stdout.splitlines()] for each in (first, second)]
+    assert [each["state"] for each in found[0]] == ["imported", "failed", "imported"]
+    # what a run without a model knows may have changed, so it is packed again
+    assert [each["state"] for each in found[1]] == ["existed", "failed", "imported"]
+    assert found[0][2]["digest"] == found[1][2]["digest"]
+    assert "is not at the MLflow server" in found[0][1]["error"]["message"]
+    assert (first.code, second.code) == (1, 1)
+    tags = client.get_logged_model(tracked.model_id).tags
+    assert tags["kitline.digest"] == found[1][0]["digest"]
+
+
+class Bomb:
+    """Writes a file when it is unpickled."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return (Path.touch, (Path("exploded").absolute(),))
+
+
+def test_nothing_is_unpickled_during_an_import(tracked: Tracked) -> None:
+    model_id = log_another(tracked, "hostile")
+    folder = Path(MlflowClient(tracked.uri).get_logged_model(model_id).artifact_location)
+    for name in ("model.pkl", "model.skops", "data.joblib"):
+        (folder / name).write_bytes(pickle.dumps(Bomb()).ljust(10_000, b"\0"))
+    source = f"models:/{model_id}"
+    imported = kitline.import_(source, "a:v1", options={"normalize": "mlmodel"})
+    logged = kitline_mlflow.log_modelkit(model_uri=source, reference="b:v1")
+    assert imported.digest != logged.digest
+    assert not Path("exploded").exists()
+    pickle.loads(pickle.dumps(Bomb()))  # the bomb itself works
+    assert Path("exploded").exists()
 
 
 @pytest.mark.parametrize(

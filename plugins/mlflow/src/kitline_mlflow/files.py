@@ -32,9 +32,11 @@ FOLDER = "model"
 
 
 def open_files(
-    artifacts: ArtifactRepository, folder: str = FOLDER
+    artifacts: ArtifactRepository, folder: str = FOLDER, *, may_be_missing: bool = False
 ) -> tuple[tuple[Entry, ...], tuple[str, ...]]:
     """Return the files of an artifact folder, and warnings; `folder` is their place in the kit.
+
+    `may_be_missing` is for runs: their folder appears with the first file that they log.
 
     Raises:
         SourceError: if the folder is missing, or something in it is no file inside of it.
@@ -43,7 +45,9 @@ def open_files(
     from mlflow.store.artifact.local_artifact_repo import LocalArtifactRepository
 
     if isinstance(artifacts, LocalArtifactRepository):
-        return find_files(Path(artifacts.artifact_dir), folder), ()
+        root = Path(artifacts.artifact_dir)
+        is_empty = may_be_missing and not os.path.lexists(root)
+        return () if is_empty else find_files(root, folder), ()
     files = fetch_files(artifacts, list_files(artifacts), folder)
     if isinstance(artifacts, HttpArtifactRepository) or not files:
         return files, ()

@@ -50,7 +50,7 @@ def collect_run(server: Server, run: Run, options: Options, check: Callable[[], 
     _require_finished(run, "a run without a logged model is packed with its facts")
     redactor = Redactor.parse(options.redact)
     facts = run_facts(server, run, redactor, check)
-    files, warnings = open_files(server.open_artifacts(run.info.artifact_uri), FILES)
+    files, warnings = _files(server, run)
     docs = [Docs(path=FACTS, description="facts of the MLflow run")]
     if files:
         docs.append(Docs(path=FILES, description="files that the MLflow run logged"))
@@ -98,7 +98,7 @@ def extra_content(
         files += facts_files(facts)
         parameters = {"mlflow.metrics": facts["metrics"]} if "metrics" in facts else {}
     if wants_figures:
-        figures = [each for each in _files(server, run) if each.path.lower().endswith(FIGURES)]
+        figures = [each for each in _files(server, run)[0] if each.path.lower().endswith(FIGURES)]
         if figures:
             docs.append(Docs(path=FILES, description="figures of the MLflow run"))
             files += figures
@@ -121,8 +121,8 @@ def facts_files(facts: dict[str, Any]) -> tuple[Entry, ...]:
     return tuple(files)
 
 
-def _files(server: Server, run: Run) -> tuple[Entry, ...]:
-    return open_files(server.open_artifacts(run.info.artifact_uri), FILES)[0]
+def _files(server: Server, run: Run) -> tuple[tuple[Entry, ...], tuple[str, ...]]:
+    return open_files(server.open_artifacts(run.info.artifact_uri), FILES, may_be_missing=True)
 
 
 def _datasets(facts: dict[str, Any]) -> tuple[tuple[Dataset, ...], tuple[Entry, ...]]:
