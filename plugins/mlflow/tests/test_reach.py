@@ -233,11 +233,12 @@ def test_a_model_predicts_in_a_process_of_its_own(
     kit: str, tmp_path: Path, expected: list[int]
 ) -> None:
     out = tmp_path / "out.json"
-    mlflow.models.predict(kit, {"inputs": ROWS.tolist()}, env_manager="local", output_path=str(out))
+    mlflow.models.predict(kit, ROWS, env_manager="local", output_path=str(out))
     assert json.loads(out.read_text())["predictions"] == expected
 
 
 @pytest.mark.slow
+@pytest.mark.filterwarnings("ignore:X has feature names")  # MLflow names the columns of an array
 def test_a_digest_is_evaluated(kit: str, client: MlflowClient) -> None:
     data, labels = load_iris(return_X_y=True)
     mlflow.set_experiment(f"evaluate-{os.urandom(4).hex()}")

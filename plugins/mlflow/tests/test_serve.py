@@ -13,6 +13,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import kitline
@@ -24,7 +25,6 @@ from sklearn.datasets import load_iris
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     from kitline.testing import LocalRegistry
 
@@ -52,12 +52,15 @@ def running(words: list[str], path: str, environment: dict[str, str], log: Path)
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     command = [sys.executable, "-m", "mlflow", *words, "--host", "127.0.0.1", "--port", str(port)]
+    programs = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"  # its uvicorn
     with log.open("wb") as output:
         process = subprocess.Popen(
             command,
             stdout=output,
             stderr=output,
-            env={**os.environ, **environment, "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"},
+            env=os.environ
+            | {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false", "PATH": programs}
+            | environment,
             start_new_session=True,
         )
         try:
@@ -69,7 +72,8 @@ def running(words: list[str], path: str, environment: dict[str, str], log: Path)
                 time.sleep(0.3)
             yield url
         finally:
-            os.killpg(process.pid, signal.SIGTERM)
+            with contextlib.suppress(ProcessLookupError):  # it ended by itself, which failed above
+                os.killpg(process.pid, signal.SIGTERM)
             process.wait(timeout=30)
 
 
