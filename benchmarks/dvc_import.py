@@ -11,6 +11,7 @@ import json
 import statistics
 import sys
 import tempfile
+from collections import defaultdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -54,14 +55,16 @@ def main() -> None:
             set_environment(Path(work))
             print(f"making {name}", file=sys.stderr)
             data = make_dvc(Path(work, "repo"), name, files=files, size=size)
+            processor: dict[str, list[float]] = defaultdict(list)
             bench = Bench(work=Path(work), memory=memory_folder())
             for turn in range(asked.rounds + 1):
                 print(f"{name}, round {turn}{'' if turn else ' (not counted)'}", file=sys.stderr)
-                play(bench, data, turn)
+                play(bench, data, turn, processor)
                 if not turn:
                     bench.seconds.clear()
                     bench.written.clear()
-        checks += summarize(bench, name)
+                    processor.clear()
+        checks += summarize(bench, name, processor)
         programs += [
             {"what": f"{name}: {what}", "seconds": round(statistics.median(times), 3)}
             for what, times in sorted(bench.seconds.items())
@@ -80,31 +83,38 @@ def parse() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def play(bench: Bench, data: DvcData, turn: int) -> None:
+def play(bench: Bench, data: DvcData, turn: int, processor: dict[str, list[float]]) -> None:
     """Time everything once; every other round in reverse."""
-    entrants: list[Callable[[], object]] = [
-        lambda: packed(bench, data),
-        lambda: imported(bench, data),
-        lambda: bench.timed(FOUND, sys.executable, "-c", START_UP, data.root, TAG, PATH),
+    entrants: list[Callable[[], None]] = [
+        lambda: processor[PACK].append(packed(bench, data)),
+        lambda: processor[IMPORT].append(imported(bench, data)),
+        lambda: processor[FOUND].append(started(bench, data)),
         lambda: replaced(bench, data),
     ]
     for entrant in entrants if turn % 2 == 0 else reversed(entrants):
         entrant()
 
 
-def packed(bench: Bench, data: DvcData) -> None:
-    """Pack the workspace as the plain folder that it is, into a registry."""
+def packed(bench: Bench, data: DvcData) -> float:
+    """Pack the workspace as the plain folder that it is; return seconds of processor time."""
     with bench.registry(data.room) as registry:
-        bench.timed(PACK, KITLINE, "pack", data.root, "-t", registry.reference("bench/dvc:v1"))
+        reference = registry.reference("bench/dvc:v1")
+        return bench.timed(PACK, KITLINE, "pack", data.root, "-t", reference).processor
 
 
-def imported(bench: Bench, data: DvcData) -> None:
-    """Import the revision from the cache, into a registry."""
+def imported(bench: Bench, data: DvcData) -> float:
+    """Import the revision from the cache; return seconds of processor time."""
     with bench.registry(data.room) as registry:
-        bench.timed(
+        return bench.timed(
             IMPORT, KITLINE, "import", f"dvc:{PATH}@{TAG}", "-o", f"repo={data.root}",
             "-t", registry.reference("bench/dvc:v1"),
-        )  # fmt: skip
+        ).processor  # fmt: skip
+
+
+def started(bench: Bench, data: DvcData) -> float:
+    """Open the revision with DVC and find its files; return seconds of processor time."""
+    arguments = ("-c", START_UP, data.root, TAG, PATH)
+    return bench.timed(FOUND, sys.executable, *arguments).processor
 
 
 def replaced(bench: Bench, data: DvcData) -> None:
@@ -119,15 +129,21 @@ def replaced(bench: Bench, data: DvcData) -> None:
         bench.timed("kit push", kit, "push", reference, "--plain-http", *quiet)
 
 
-def summarize(bench: Bench, name: str) -> list[dict[str, Any]]:
+def summarize(bench: Bench, name: str, processor: dict[str, list[float]]) -> list[dict[str, Any]]:
     """Turn what was measured into the ratios that are promised."""
     median = {what: statistics.median(times) for what, times in bench.seconds.items()}
+    busy = {what: statistics.median(times) for what, times in processor.items()}
     rows = [
         ("import / pack folder", median[IMPORT] / median[PACK], None),
         (
             "(import - dvc open + find) / pack folder",
             (median[IMPORT] - median[FOUND]) / median[PACK],
             1.3,
+        ),
+        (
+            "the same in processor time",
+            (busy[IMPORT] - busy[FOUND]) / busy[PACK],
+            None,
         ),
         (
             "import / (dvc checkout + kit pack + push)",

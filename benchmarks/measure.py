@@ -29,6 +29,8 @@ class Measured:
     """Bytes that it caused to be written to block devices; memory file systems do not count."""
 
     output: str
+    processor: float
+    """Seconds of processor time, its children's included; a busy machine changes them less."""
 
 
 def measure(arguments: Sequence[str | Path], env: Mapping[str, str]) -> Measured:
@@ -51,11 +53,14 @@ def measure(arguments: Sequence[str | Path], env: Mapping[str, str]) -> Measured
     seconds = time.perf_counter() - began
     # It has ended and is not reaped yet: its counters, its children's included, still stand.
     written = _io(process.pid, "write_bytes")
+    processor = _processor(process.pid)
     os.close(exited)
     output, _ = process.communicate()
     if process.returncode:
         raise SystemExit(f"{' '.join(map(str, arguments))} failed:\n{output}")
-    return Measured(seconds=seconds, resident=resident, written=written, output=output)
+    return Measured(
+        seconds=seconds, resident=resident, written=written, output=output, processor=processor
+    )
 
 
 def _status(pid: int, field: str) -> int:
@@ -66,6 +71,11 @@ def _status(pid: int, field: str) -> int:
 def _io(pid: int, field: str) -> int:
     found = re.search(rf"^{field}: (\d+)", _read(pid, "io"), re.MULTILINE)
     return int(found[1]) if found else 0
+
+
+def _processor(pid: int) -> float:
+    fields = _read(pid, "stat").rpartition(")")[2].split()
+    return sum(map(int, fields[11:15])) / os.sysconf("SC_CLK_TCK") if fields else 0.0
 
 
 def _read(pid: int, name: str) -> str:

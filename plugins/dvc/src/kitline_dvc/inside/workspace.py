@@ -1,4 +1,5 @@
 """Workspace: what the way back asks of DVC in a checked-out repository.
+
 A workspace is the checked-out side of a DVC repository: paths, `.dvc` files, stages. Git is never
 called to commit; with `core.autostage` DVC itself stages the files that it writes, as it always
 does.
