@@ -18,12 +18,12 @@ from kitline.errors import UsageError
 from kitline_mlflow.flavor_choice import choose_flavor, find_flavor
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
     from kitline.testing import LocalRegistry
 
-    from conftest import Tracked
+    from conftest import MlflowServer, Tracked
 
 LOAD = """
 import json, sys, mlflow, numpy
@@ -111,15 +111,19 @@ class Logged:
 
 @pytest.fixture(name="logged")
 def _logged(ambient: Tracked, registry: LocalRegistry, request: pytest.FixtureRequest) -> Logged:
+    return log_each(request.param, ambient.experiment_id, registry)
+
+
+def log_each(flavors: Sequence[str], experiment: str, registry: LocalRegistry) -> Logged:
     """Train on real data; half of the kits go to a registry, half to the local store."""
     from sklearn.datasets import load_diabetes
 
     data, labels = load_diabetes(return_X_y=True)
     infos, expected = {}, {}
-    for number, flavor in enumerate(request.param):
+    for number, flavor in enumerate(flavors):
         make = MODELS[flavor]
         model, predict = make(data, labels > 140 if flavor == "sklearn" else labels)
-        with mlflow.start_run(experiment_id=ambient.experiment_id):
+        with mlflow.start_run(experiment_id=experiment):
             infos[flavor] = kitline_mlflow.log_model(
                 model,
                 name=flavor,
@@ -138,6 +142,24 @@ def _logged(ambient: Tracked, registry: LocalRegistry, request: pytest.FixtureRe
 def test_each_flavor_is_found_and_predicts_the_same_by_digest_and_by_alias_in_a_fresh_process(
     logged: Logged, run_fresh: Callable[..., str], registry: LocalRegistry
 ) -> None:
+    check_each(logged, run_fresh, registry)
+
+
+@pytest.mark.slow
+def test_each_flavor_predicts_the_same_with_a_real_server(
+    mlflow_server: MlflowServer,
+    ambient_server: Callable[..., Any],
+    run_fresh: Callable[..., str],
+    registry: LocalRegistry,
+) -> None:
+    experiment = mlflow.MlflowClient(mlflow_server.url).create_experiment("flavors")
+    with ambient_server(mlflow_server.url):
+        logged = log_each(tuple(MODELS), experiment, registry)
+        check_each(logged, run_fresh, registry)
+
+
+def check_each(logged: Logged, run_fresh: Callable[..., str], registry: LocalRegistry) -> None:
+    """Load each model in a fresh process by digest and by alias."""
     uris = [
         f"modelkit://{'' if registry.host in str(info.reference) else '/'}{info.reference}"
         for info in logged.infos.values()
@@ -150,7 +172,7 @@ def test_each_flavor_is_found_and_predicts_the_same_by_digest_and_by_alias_in_a_
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("logged", [tuple(MODELS)], indirect=True)
+@pytest.mark.parametrize("logged", [["sklearn", "pyfunc"]], indirect=True)
 def test_with_kitline_uninstalled_the_model_loads_by_alias(
     logged: Logged, run_fresh: Callable[..., str]
 ) -> None:

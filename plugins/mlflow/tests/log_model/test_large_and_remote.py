@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 __all__ = ["docker_registry_2"]
 pytestmark = pytest.mark.slow
 MIB = 1 << 20
-LOCAL_SIZE = 512 * MIB
+LOCAL_SIZE = 256 * MIB
 REMOTE_SIZE = 128 * MIB
 
 PROGRAM = """
