@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import kitline
 import pytest
 from kitline.errors import PluginError, SourceError
+from kitline.operations.import_many import read_target
 from kitline.plugin import (
     Collected,
     Docs,
@@ -302,3 +303,8 @@ def test_the_same_from_python() -> None:
     assert [each.state for each in outcomes] == ["imported", "failed"]
     with pytest.raises(PluginError, match="no plugin reads 'paper' sources"):
         list(kitline.list_sources("paper:x", plugins=plugins))
+
+
+def test_a_target_is_found_before_a_comment_and_in_quotes() -> None:
+    lines = ["a reg.example/x:1", "a 'reg.example/x:1'  # note", "# a b", "", "a 'b", "a"]
+    assert [read_target(each) for each in lines] == [*["reg.example/x:1"] * 2, *[None] * 4]

@@ -72,7 +72,7 @@ def command(
     texts = [] if lines is None else _read_lines(lines)
     settings = options.load_settings(
         to,
-        *(text.split()[-1] for text in texts if text.strip()),
+        *_targets(texts),
         plain_http=plain_http,
         insecure=insecure,
         ca_file=ca_file,
@@ -119,6 +119,12 @@ def _check_request(source: str | None, to: str | None, *, many: bool, only_list:
 def _read_lines(lines: BinaryIO) -> list[str]:
     # what is no UTF-8 fails line by line, as the name of a kit or a source
     return lines.read().decode("utf-8", "surrogateescape").split("\n")
+
+
+def _targets(lines: list[str]) -> list[str]:
+    from kitline.operations.import_many import read_target
+
+    return [target for each in lines if (target := read_target(each))]
 
 
 def _list(

@@ -129,6 +129,15 @@ def list_sources(
             yield each
 
 
+def read_target(line: str) -> str | None:
+    """Return the name that a line gives its kit; None if it names none or cannot be read."""
+    try:
+        pair = _read_line(line, 0)
+    except UsageError:  # said when its turn comes
+        return None
+    return pair[1] if pair else None
+
+
 def _read_line(line: str, number: int) -> tuple[str, str] | None:
     """Return source and target; None for a blank line or a comment."""
     lexer = shlex.shlex(line.strip("\ufeff \t\r\n"), posix=True)
