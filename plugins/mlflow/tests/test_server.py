@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 from kitline.errors import SourceError
+from kitline_mlflow.http_files import HttpFiles
 from kitline_mlflow.redact import Redactor
 from kitline_mlflow.run_provenance import run_provenance
-from kitline_mlflow.server import Server, may_name_folders
+from kitline_mlflow.server import Server, list_files, may_name_folders
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -111,3 +112,15 @@ def test_provenance_names_a_server_without_the_token_in_its_address() -> None:
     assert told["buildDefinition"]["internalParameters"] == {
         "server": "https://mlflow.example/path"
     }
+
+
+def test_a_server_that_is_gone_is_named_without_the_password_in_its_address(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+    place = "http://me:hidden@127.0.0.1:1/api/2.0/mlflow-artifacts/artifacts/x"
+    found = Server("https://mlflow.example").open_artifacts(place)
+    for attempt in (lambda: list(list_files(found)), lambda: HttpFiles(found).open("f", None, 0)):
+        with pytest.raises(SourceError, match=r"cannot .* 'http://127\.0\.0\.1:1/") as caught:
+            attempt()
+        assert "hidden" not in str(caught.value)

@@ -12,7 +12,7 @@ from urllib.parse import quote, unquote
 
 from kitline.errors import SourceError
 
-from kitline_mlflow.redact import clean_address
+from kitline_mlflow.redact import Redactor, clean_address
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -55,7 +55,7 @@ def list_folder(
         augmented_raise_for_status(answer)  # type: ignore[no-untyped-call] # MLflow
         rows: Any = answer.json()
     except (MlflowException, OSError, ValueError) as cause:
-        raise SourceError(f"cannot list {where!r}: {' '.join(str(cause).split())}") from cause
+        raise SourceError(f"cannot list {where!r}: {_reason(cause)}") from cause
     for row in rows.get("files", ()) if isinstance(rows, dict) else ():
         name, size = str(row["path"]), row.get("file_size")
         if "#" in name or unquote(name) != name:
@@ -167,7 +167,7 @@ class _HttpStream:
         try:
             answer = self._files.request(self._path, self._position)
         except (MlflowException, OSError) as cause:
-            raise self._failed(" ".join(str(cause).split())) from cause
+            raise self._failed(_reason(cause)) from cause
         try:
             self._check(answer)
         except BaseException:
@@ -207,3 +207,8 @@ class _HttpStream:
 
     def _failed(self, reason: str) -> SourceError:
         return SourceError(f"cannot read {self._files.describe(self._path)}: {reason}")
+
+
+def _reason(cause: Exception) -> str:
+    """Return what MLflow says, which is the whole address, without its password."""
+    return Redactor().text(" ".join(str(cause).split()))
