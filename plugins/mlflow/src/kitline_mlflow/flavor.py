@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from mlflow.models import Model
 
 _WRAPPER = "python_function"
+_MLMODEL = "MLmodel"
 _IDS = ("artifact_path", "model_id", "model_uuid", "run_id", "utc_time_created")
 
 
@@ -43,6 +44,8 @@ def save_model(
     described = mlflow_model.to_dict() if mlflow_model is not None else {}
     ids = {key: described[key] for key in _IDS if described.get(key)}
     write_pointer(folder, pinned, Path(inner) if inner else _fetch(pinned), ids=ids)
+    if mlflow_model is not None:
+        _describe(mlflow_model, read_yaml((folder / _MLMODEL).read_bytes()))
 
 
 def load_model(uri: str | Reference, flavor: str | ModuleType | None = None, **kwargs: Any) -> Any:
@@ -72,6 +75,16 @@ def _load_pyfunc(path: str, model_config: dict[str, Any] | None = None) -> Any:
     return mlflow.pyfunc.load_model(str(_fetch(pinned)), model_config=model_config)
 
 
+def _describe(model: Model, written: dict[str, Any]) -> None:
+    """Put into MLflow's own value what was written, from which it makes the answer of its log."""
+    from mlflow.models import ModelSignature
+
+    for name, fields in written["flavors"].items():
+        model.add_flavor(name, **fields)
+    if model.signature is None and written.get("signature"):
+        model.signature = ModelSignature.from_dict(written["signature"])
+
+
 def _folder(uri: str) -> Path:
     if "://" not in uri and not uri.startswith(("models:", "runs:")) and not Path(uri).exists():
         return _fetch(Reference.parse(uri))
@@ -89,7 +102,7 @@ def _fetch(reference: Reference) -> Path:
 
 
 def _only_flavor(folder: Path) -> str:
-    flavors = read_yaml((folder / "MLmodel").read_bytes()).get("flavors")
+    flavors = read_yaml((folder / _MLMODEL).read_bytes()).get("flavors")
     names = [name for name in flavors if name != _WRAPPER] if isinstance(flavors, dict) else []
     if len(names) > 1:
         raise UsageError(

@@ -125,6 +125,24 @@ def test_save_model_writes_a_pointer_that_loads(
         kitline_mlflow.save_model("iris:v1", tmp_path / "other")
 
 
+def test_mlflows_own_way_to_log_a_flavor_logs_a_pointer(
+    logged: ModelKitInfo, iris: Fitted, ambient: Tracked
+) -> None:
+    with mlflow.start_run(experiment_id=ambient.experiment_id) as run:
+        info = mlflow.models.Model.log(
+            artifact_path=None,
+            name="pointer",
+            flavor=kitline_mlflow,
+            reference=str(logged.reference),
+        )
+    assert set(info.flavors) == {"modelkit", "python_function"}
+    model = mlflow.pyfunc.load_model(info.model_uri)
+    assert [int(each) for each in model.predict(iris.data)] == iris.predictions
+    assert model.metadata.run_id == run.info.run_id
+    assert info.signature is not None
+    assert model.metadata.signature == info.signature
+
+
 def test_a_pointer_whose_digest_and_reference_differ_is_refused(tmp_path: Path) -> None:
     write_pointer(tmp_path / "p", PINNED)
     text = (tmp_path / "p/MLmodel").read_text()
