@@ -12,7 +12,7 @@ from kitline.errors import Cancelled
 from kitline.plugin import Collected, Origin, without_passwords
 
 from kitline_dvc.by_reference import is_by_reference
-from kitline_dvc.content import ContentFinder
+from kitline_dvc.content_finder import ContentFinder
 from kitline_dvc.inside.version import check_version
 from kitline_dvc.kit_layout import lay_out
 from kitline_dvc.options import Options

@@ -12,6 +12,7 @@ from hashlib import md5  # noqa: TID251  DVC's names, not kitline's digests
 from typing import TYPE_CHECKING, Protocol
 
 from kitline_dvc.inside.legacy import LEGACY, is_text
+from kitline_dvc.md5_behind import BEHIND_FROM, BehindMd5
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -99,7 +100,7 @@ class CheckedStream:
         SourceError: then, or when the bytes end early; `damaged` makes it from what was found.
     """
 
-    __slots__ = ("_damaged", "_hasher", "_left", "_name", "_stream")
+    __slots__ = ("_behind", "_damaged", "_hasher", "_left", "_name", "_stream")
 
     def __init__(
         self,
@@ -115,10 +116,15 @@ class CheckedStream:
         self._left = size
         self._damaged = damaged
         self._hasher = new_md5(legacy=legacy)
+        self._behind: BehindMd5 | None = None
+        if size >= BEHIND_FROM:
+            self._hasher = self._behind = BehindMd5(self._hasher)
 
     def readinto(self, buffer: memoryview, /) -> int:
         if not self._left:
             return 0
+        if self._behind is not None:
+            self._behind.wait_for(buffer)
         if len(buffer) > self._left:
             buffer = buffer[: self._left]
         count = self._stream.readinto(buffer)
@@ -137,6 +143,8 @@ class CheckedStream:
             count -= self.readinto(scratch[:count])
 
     def close(self) -> None:
+        if self._behind is not None:
+            self._behind.close()
         self._stream.close()
 
     def __enter__(self) -> Self:

@@ -14,7 +14,7 @@ from kitline_dvc.selection import Tracked
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from kitline_dvc.content import ContentFinder
+    from kitline_dvc.content_finder import ContentFinder
     from kitline_dvc.inside.outputs import Output
     from kitline_dvc.inside.repository import Repository
     from kitline_dvc.selection import Stage

@@ -11,7 +11,7 @@ import kitline
 from kitline.errors import SourceError
 from kitline.plugin import read_kit
 
-from kitline_dvc.content import ContentFinder
+from kitline_dvc.content_finder import ContentFinder
 from kitline_dvc.datasets import choose_datasets
 from kitline_dvc.listing import listing_md5
 from kitline_dvc.md5 import is_legacy, md5_of, new_md5
