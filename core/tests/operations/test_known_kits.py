@@ -43,6 +43,8 @@ class Notes:
         self.known: list[str] = []
         self.opened = 0
         self.note = "one"
+        self.file: Path | None = None
+        self.text = b"hello"
         self.recipe = "note/1"
         self.told: list[PushedEvent] = []
         self.options: list[Mapping[str, str]] = []
@@ -58,7 +60,19 @@ class Notes:
 
     def collect(self, source: str, options: Mapping[str, str], context: ImportContext) -> Collected:
         self.options.append(options)
-        text = bytes_entry("note.txt", b"hello")
+        text = bytes_entry("note.txt", self.text)
+        if self.file is not None:  # as importers find the files of this machine
+            status = self.file.stat()
+            found = (
+                status.st_dev,
+                status.st_ino,
+                status.st_size,
+                status.st_mtime_ns,
+                status.st_ctime_ns,
+            )
+            text = replace(
+                bytes_entry("note.txt", self.file.read_bytes()), fingerprint=lambda: found
+            )
 
         def counted(offset: int) -> object:
             self.opened += 1
@@ -121,6 +135,7 @@ def test_a_kit_of_another_repository_is_copied_with_what_is_about_it(
     tmp_path: Path,
 ) -> None:
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("KITLINE_REGISTRY", local_registry.host)
     first = kitline.import_("note:1", f"{local_registry.host}/team/note:v1", plugins=plugins)
     notes.known, notes.opened = [str(first)], 0
 
@@ -183,6 +198,53 @@ def test_a_kit_that_was_made_of_something_else_is_not_answered(
     assert [each for each in made.warnings if "io.kitline.note.id differ" in each]
 
 
+def test_a_tag_at_the_tool_cannot_put_other_content_in_place_of_the_source(
+    notes: Notes, plugins: Plugins, tmp_path: Path
+) -> None:
+    notes.file = tmp_path / "note.txt"
+    notes.file.write_bytes(b"wrong")
+    other = kitline.import_("note:1", "attacker/note:v1", plugins=plugins)
+    notes.file.write_bytes(b"right")
+    notes.known = [str(other)]
+
+    made = kitline.import_("note:1", "note:v1", plugins=plugins)
+
+    assert made.digest != other.digest
+    assert [each for each in made.warnings if "it was made of other files" in each]
+
+
+def test_of_a_source_far_away_the_sizes_have_to_fit(notes: Notes, plugins: Plugins) -> None:
+    other = kitline.import_("note:1", "note:v1", plugins=plugins)
+    notes.known, notes.text = [str(other)], b"longer than a block" * 100
+
+    assert kitline.import_("note:1", "note:v2", plugins=plugins).digest != other.digest
+
+
+def test_the_same_files_of_this_machine_are_answered(
+    notes: Notes, plugins: Plugins, tmp_path: Path
+) -> None:
+    notes.file = tmp_path / "note.txt"
+    notes.file.write_bytes(b"right")
+    first = kitline.import_("note:1", "note:v1", plugins=plugins)
+    notes.known, notes.recipe = [str(first)], "note/2"
+
+    assert kitline.import_("note:1", "note:v2", plugins=plugins).digest == first.digest
+
+
+def test_a_registry_that_only_the_tool_names_is_not_asked(
+    notes: Notes, plugins: Plugins, local_registry: LocalRegistry
+) -> None:
+    first = kitline.import_("note:1", f"{local_registry.host}/team/note:v1", plugins=plugins)
+    notes.known = [str(first)]
+    local_registry.forget()
+
+    made = kitline.import_("note:1", "note:v1", plugins=plugins)
+
+    assert not made.existed
+    assert local_registry.count("GET") + local_registry.count("HEAD") == 0
+    assert [each for each in made.warnings if "neither the target nor KITLINE_REGISTRY" in each]
+
+
 def test_a_kit_of_an_older_recipe_is_answered(notes: Notes, plugins: Plugins) -> None:
     first = kitline.import_("note:1", "note:v1", plugins=plugins)
     notes.known, notes.recipe = [str(first)], "note/2"
@@ -208,6 +270,7 @@ def test_a_registry_that_policy_forbids_is_not_asked(
     first = kitline.import_("note:1", f"{local_registry.host}/team/note:v1", plugins=plugins)
     notes.known = [str(first)]
     settings = kitline.Settings.load()
+    settings = replace(settings, registry=local_registry.host)
     strict = replace(settings, policy=replace(settings.policy, registries=("reg.example",)))
     local_registry.forget()
 

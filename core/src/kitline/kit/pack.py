@@ -85,7 +85,7 @@ class Packed:
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Plan:
+class LayerPlan:
     """A layer to make."""
 
     part: KitPart
@@ -121,7 +121,7 @@ def pack(
     with Spool() as spool:
         entries = spool.with_sizes(tree.entries())
         warnings = [*tree.warnings, *spool.warnings]
-        plans = _plan(tree, entries, options, warnings)
+        plans = plan_layers(tree, entries, options, warnings)
         if isinstance(store, SizeChecker):
             for plan in plans:
                 store.check_size(plan.source.size, plan.part.clean_path)
@@ -164,9 +164,14 @@ def _annotations(options: PackOptions) -> dict[str, str]:
     return found
 
 
-def _plan(
+def plan_layers(
     tree: KitTree, entries: Sequence[Entry], options: PackOptions, warnings: list[str]
-) -> list[_Plan]:
+) -> list[LayerPlan]:
+    """Say which layers a tree makes, in their order; no content is read.
+
+    Raises:
+        SourceError: if the tree cannot be a kit.
+    """
     parts = tree.kitfile.parts()
     if not parts:
         raise SourceError(
@@ -191,13 +196,13 @@ def _plan(
     return plans
 
 
-def _plan_layer(part: KitPart, entries: Sequence[Entry], options: PackOptions) -> _Plan:
+def _plan_layer(part: KitPart, entries: Sequence[Entry], options: PackOptions) -> LayerPlan:
     prefix = f"application/vnd.kitops.modelkit.{part.base}.v1"
     annotations = {media_types.FILEPATH: part.clean_path}
     if part.is_prompt:
         annotations[media_types.LAYER_SUBTYPE] = "prompt"
     if options.layer_format == "tar" and part.base != "mcpb":
-        return _Plan(
+        return LayerPlan(
             part=part, source=TarLayer(entries), media_type=f"{prefix}.tar", annotations=annotations
         )
     file = next((each for each in entries if each.path == part.clean_path), None)
@@ -211,7 +216,7 @@ def _plan_layer(part: KitPart, entries: Sequence[Entry], options: PackOptions) -
     if part.base == "mcpb":
         check_mcp_bundle(part, file)
     metadata = file_metadata(file, keep_mtime=options.keep_mtime)
-    return _Plan(
+    return LayerPlan(
         part=part,
         source=RawLayer(file),
         media_type=f"{prefix}.raw",
@@ -220,7 +225,7 @@ def _plan_layer(part: KitPart, entries: Sequence[Entry], options: PackOptions) -
 
 
 def _push_layer(
-    plan: _Plan,
+    plan: LayerPlan,
     store: Target,
     memo: LayerMemo,
     known: Callable[[], Mapping[str, set[int]]],
@@ -235,7 +240,7 @@ def _push_layer(
         remembered = None  # the memo only saves reading what the store already holds
     digest = remembered
     if digest is None and source.size >= LARGE and source.size in known().get(name, ()):
-        digest = _hash(source, name, progress)
+        digest = hash_layer(source, name, progress)
     if remembered is not None:
         progress.begin(name, source.size).end("exists")
         blob_digest, size, existed = remembered, source.size, True
@@ -250,7 +255,8 @@ def _push_layer(
     return PackedLayer(part=plan.part, descriptor=descriptor, existed=existed)
 
 
-def _hash(source: TarLayer | RawLayer, name: str, progress: Progress) -> Digest:
+def hash_layer(source: TarLayer | RawLayer, name: str, progress: Progress) -> Digest:
+    """Read a layer for its digest alone."""
     hasher = Hasher()
     task = progress.begin(f"{name} (looking)", source.size)
     with source.open() as stream:
@@ -271,7 +277,7 @@ def _fingerprints(source: TarLayer | RawLayer) -> list[tuple[int | str, ...]]:
     return [each for each in found if each is not None]
 
 
-def _workers(plans: Sequence[_Plan]) -> int:
+def _workers(plans: Sequence[LayerPlan]) -> int:
     """Two at once where layers are large, else as many as allowed."""
     large = any(plan.source.size >= LARGE for plan in plans)
     return 2 if large else 64
@@ -284,10 +290,10 @@ def _sizes_by_path(previous: ImageManifest | None) -> dict[str, set[int]]:
     return found
 
 
-def _check_raw_layers(plans: Sequence[_Plan]) -> None:
+def _check_raw_layers(plans: Sequence[LayerPlan]) -> None:
     """Refuse two raw layers that may be equal: unpacking could not tell their paths apart."""
-    sizes: dict[int, _Plan] = {}
-    seen: dict[Digest, _Plan] = {}
+    sizes: dict[int, LayerPlan] = {}
+    seen: dict[Digest, LayerPlan] = {}
     for plan in plans:
         if not plan.is_raw:
             continue
@@ -295,7 +301,7 @@ def _check_raw_layers(plans: Sequence[_Plan]) -> None:
         if twin is plan:
             continue
         for each in (twin, plan):
-            digest = _hash(each.source, each.part.clean_path, SILENT)
+            digest = hash_layer(each.source, each.part.clean_path, SILENT)
             other = seen.setdefault(digest, each)
             if other.part.field != each.part.field:
                 raise SourceError(
