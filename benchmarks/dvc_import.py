@@ -1,4 +1,4 @@
-"""Importing a DVC revision beside packing a folder, and beside what it replaces: `make bench-dvc`.
+"""Importing a DVC revision beside packing a folder, and beside what it replaces.
 
 What it replaces is `dvc checkout` into an empty workspace, `kit pack` and `kit push`. Every ratio
 compares runs of the same rounds, in turn, against a fresh registry in memory.

@@ -192,6 +192,38 @@ def _repository(template: DvcRepository, tmp_path: Path) -> DvcRepository:
     return made
 
 
+@pytest.fixture(scope="session", name="borrowing")
+def _borrowing(template: DvcRepository, tmp_path_factory: pytest.TempPathFactory) -> DvcRepository:
+    """Make a repository that imports a folder, a file and a git file of the template, once."""
+    from dvc.repo import Repo
+
+    folder = tmp_path_factory.mktemp("borrowing")
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("SITE_CACHE_DIR", "GLOBAL_CONFIG_DIR", "SYSTEM_CONFIG_DIR"):
+            patch.setenv(f"DVC_{name}", str(folder / "site" / name))
+        made = make_repository(folder)
+        with Repo(str(made.root)) as repo:
+            wanted = (("data/train", "train"), ("data/labels.csv", "l.csv"), ("notes", "n"))
+            for path, out in wanted:
+                repo.imp(str(template.root), path, out=str(made.root / out), rev="v1")
+    made.commit("imports")
+    return made
+
+
+@pytest.fixture(name="borrower")
+def _borrower(
+    repository: DvcRepository, template: DvcRepository, borrowing: DvcRepository, tmp_path: Path
+) -> DvcRepository:
+    """Return a repository that imports a folder, a file and a git file of `repository`."""
+    root = tmp_path / "borrower/repo"
+    shutil.copytree(borrowing.root, root, symlinks=True)
+    for each in root.glob("[!.]*.dvc"):
+        each.write_text(each.read_text().replace(str(template.root), str(repository.root)))
+    made = DvcRepository(root=root, remote=borrowing.remote)
+    made.commit("imports", "v1")
+    return made
+
+
 @pytest.fixture(scope="session")
 def blank(tmp_path_factory: pytest.TempPathFactory) -> DvcRepository:
     """An empty repository; DVC takes a third of a second to make one."""

@@ -7,14 +7,13 @@ import os
 import shutil
 from typing import TYPE_CHECKING
 
+import pytest
 from kitline.kit.kitfile_write import write_kitfile
 from kitline.plugin import without_passwords
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
-
-    import pytest
 
     from conftest import DvcRepository, Importing
 
@@ -103,6 +102,7 @@ def test_the_manifest_tells_neither_repository_nor_commit(
     assert found.origin.server == without_passwords("https://git.example.org/team/data.git")
 
 
+@pytest.mark.slow  # four checkouts
 def test_each_link_type_of_the_cache_gives_the_same_digest(
     repository: DvcRepository, importing: Importing
 ) -> None:

@@ -15,19 +15,6 @@ if TYPE_CHECKING:
     from conftest import DvcRepository, Importing
 
 
-@pytest.fixture(name="borrower")
-def _borrower(repository: DvcRepository, make: Callable[..., DvcRepository]) -> DvcRepository:
-    """Return a repository that imports a folder, a file and a git file of `repository`."""
-    from dvc.repo import Repo
-
-    made = make("borrower")
-    with Repo(str(made.root)) as repo:
-        for path, out in (("data/train", "train"), ("data/labels.csv", "l.csv"), ("notes", "n")):
-            repo.imp(str(repository.root), path, out=str(made.root / out), rev="v1")
-    made.commit("imports", "v1")
-    return made
-
-
 def test_an_import_is_read_from_the_cache_and_from_where_it_came(
     repository: DvcRepository, borrower: DvcRepository, importing: Importing
 ) -> None:

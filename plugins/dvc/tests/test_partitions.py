@@ -45,6 +45,7 @@ def test_files_that_are_added_move_no_other_border() -> None:
     assert len(before - after) <= len(added)
 
 
+@pytest.mark.slow  # the one before it has 20,000
 def test_ten_of_a_hundred_thousand_files_touch_ten_partitions() -> None:
     names = [f"{n:06}.jpg" for n in range(100_000)]
     added = [f"{n:06}b.jpg" for n in range(5_000, 100_000, 10_000)]

@@ -95,6 +95,7 @@ def test_the_cache_is_filled_when_asked(repository: DvcRepository, importing: Im
     assert importing.digest("dvc:data/train@v1", repo=place) == expected
 
 
+@pytest.mark.slow  # a server of S3, and boto3
 def test_objects_of_s3_are_streamed_without_cache_and_disk(
     repository: DvcRepository, importing: Importing, s3: str, bucket: Callable[..., str]
 ) -> None:
@@ -132,6 +133,7 @@ def test_a_damaged_object_of_s3_is_found_while_it_streams(
         importing.collect("dvc:data/train@HEAD", repo=str(repository.root))
 
 
+@pytest.mark.slow  # a server of S3, and boto3
 def test_a_server_that_does_not_answer_is_named_without_secrets(
     repository: DvcRepository, importing: Importing, s3: str
 ) -> None:

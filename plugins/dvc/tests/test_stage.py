@@ -76,6 +76,7 @@ def blobs(registry: LocalRegistry) -> int:
     return len([each for each in registry.requests if "/blobs/sha256" in each.path])
 
 
+@pytest.mark.slow  # processes of kitline, which DVC starts
 def test_repro_pulls_once_and_an_old_digest_comes_from_the_run_cache(
     tmp_path: Path, empty: DvcRepository, local_registry: LocalRegistry
 ) -> None:

@@ -136,6 +136,7 @@ def test_a_broken_note_counts_as_none(meta: object) -> None:
     assert Note.find(meta) is None
 
 
+@pytest.mark.slow  # a process of DVC
 def test_with_kitline_uninstalled_dvc_works_as_before(exported: DvcRepository) -> None:
     (exported.root / "data/train/a.csv").unlink()
     program = (
