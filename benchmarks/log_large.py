@@ -13,6 +13,7 @@ import resource
 import shutil
 import sys
 import time
+from importlib import import_module
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -40,6 +41,8 @@ def log(mode: str, file: Path, database: str, reference: str = "") -> dict[str, 
     """Log the file in a run; `after_ready` is what comes once MLflow has the model."""
     import mlflow
 
+    if mode == "log_model":
+        import_module("kitline_mlflow.log_model_steps")  # as of MLflow, no import is timed
     os.chdir(Path(database).parent)  # where MLflow makes a folder for its default experiment
     mlflow.set_tracking_uri(f"sqlite:///{database}")
     ready = _note_ready()
