@@ -76,6 +76,7 @@ def serve_s3(latency: int) -> Iterator[str]:
 def push(data: DvcData, s3: str, *, is_versioned: bool) -> None:
     """Bring the data into a bucket and forget the cache."""
     import boto3
+    from dvc.repo import Repo
 
     client = boto3.client(
         "s3", endpoint_url=s3, aws_access_key_id=KEYS["access_key_id"],
@@ -85,9 +86,9 @@ def push(data: DvcData, s3: str, *, is_versioned: bool) -> None:
     if is_versioned:
         client.put_bucket_versioning(Bucket="bench", VersioningConfiguration={"Status": "Enabled"})
     settings = {"url": "s3://bench/store", "endpointurl": s3, "version_aware": is_versioned, **KEYS}
-    lines = "".join(f"    {key} = {value}\n" for key, value in settings.items())
-    config = data.root / ".dvc/config"
-    config.write_text(f"{config.read_text()}[core]\n    remote = r\n['remote \"r\"']\n{lines}")
+    with Repo(str(data.root)) as repo, repo.config.edit() as config:
+        config["core"]["remote"] = "r"
+        config["remote"] = {"r": settings}
     subprocess.run([DVC, "--cd", data.root, "push", "-q"], check=True)
     git(data.root, "add", "-A")
     git(data.root, "commit", "-qm", "pushed")
