@@ -35,11 +35,11 @@ def asked(**what):
     found = every(**what)
     return type(found)(each for each in found if not each.value.startswith(hidden))
 importlib.metadata.entry_points = asked
-began = time.perf_counter()
 import mlflow
-print(time.perf_counter() - began)
+print(time.process_time())
 """
-"""Entry points are filtered either way, so that the filter itself costs nothing more."""
+"""Processor time: the disk has other things to do. Entry points are filtered either way, so that
+the filter itself costs nothing more."""
 
 
 def main() -> None:
@@ -85,7 +85,8 @@ def play(bench: Bench, large: Large, turn: int, found: dict[str, list[dict[str, 
         run(ALONE, "mlflow", large.file, database)
 
     def logged() -> None:
-        with bench.registry(large.size) as registry:
+        # MLflow's own copy takes touched memory first
+        with bench.registry(3 * large.size) as registry:
             run(LOG, "log_model", large.file, database, registry.reference("bench/log:v1"))
 
     def run(name: str, *words: str | Path) -> None:
@@ -101,7 +102,7 @@ def time_imports(bench: Bench, count: int) -> dict[str, float]:
     """Return the median seconds of `import mlflow`, with the plugin's entry points and without."""
     times: dict[str, list[float]] = {"kitline": [], "no such module": []}
     for turn in range(count + 1):
-        for hidden, seconds in times.items():
+        for hidden, seconds in list(times.items())[:: 1 if turn % 2 else -1]:
             done = bench.timed("import mlflow", sys.executable, "-c", IMPORT, hidden)
             if turn:
                 seconds.append(float(done.output.splitlines()[-1]))

@@ -16,6 +16,7 @@ from kitline.errors import KitlineError, NotPushed, WriteBackFailed
 from kitline.plugin import PinnedReference, Reference, without_passwords
 
 from kitline_mlflow.importer import MODEL_ID, RUN_ID
+from kitline_mlflow.log_model_reference import LAYOUTS, Place
 from kitline_mlflow.register import RegisteredVersion, Registration, register_version
 from kitline_mlflow.write_back import Landed, client_of, explain, import_command, tag_all
 
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
 
     from kitline_mlflow.log_model_info import ModelKitInfo
     from kitline_mlflow.log_model_parts import Parts
-    from kitline_mlflow.log_model_reference import Place
     from kitline_mlflow.server import Server
 
 
@@ -166,7 +166,7 @@ class Landing:
         """Collect what the hook said; a kit of the local store is told here, no hook is called."""
         assert self.result is not None
         told = self.result.write_backs
-        is_registry = not to.startswith("oci") and not Reference.parse(to).is_bare
+        is_registry = not to.startswith(LAYOUTS) and not Reference.parse(to).is_bare
         if not is_registry and self.settings.write_back != "off":
             landed = Landed(
                 reference=str(self.result.reference),

@@ -16,7 +16,8 @@ from kitline.plugin import Reference
 
 _PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
 _KNOWN = ("experiment", "run_id", "name")
-_LAYOUTS = ("oci:", "oci-archive:")
+LAYOUTS = ("oci:", "oci-archive:")
+"""How references begin that name a layout on disk."""
 _LENGTH = 80
 
 
@@ -53,7 +54,7 @@ class Place:
         clean = {key: repository_name(each) for key, each in words.items()}
         template = self.template or f"{{experiment}}/{{name}}:{model_id}"
         text = _PLACEHOLDER.sub(lambda found: clean[found[1]], template)
-        if text.startswith(_LAYOUTS):
+        if text.startswith(LAYOUTS):
             return text
         found = Reference.parse(text)
         if found.digest is not None:
