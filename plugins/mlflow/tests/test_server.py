@@ -65,6 +65,39 @@ def test_a_server_elsewhere_cannot_hide_such_a_folder_behind_a_run(tmp_path: Pat
 
 
 @pytest.mark.parametrize(
+    ("place", "named"),
+    [
+        ("mlflow-artifacts://evil.example:8443/x", "evil.example"),
+        ("http://evil.example/api/2.0/mlflow-artifacts/artifacts/x", "evil.example"),
+        ("https://mlflow.example:8443/api/2.0/mlflow-artifacts/artifacts/x", "mlflow.example:8443"),
+    ],
+)
+def test_credentials_go_to_no_other_host_that_the_server_names(
+    place: str, named: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MLFLOW_TRACKING_TOKEN", "hidden")
+    with pytest.raises(
+        SourceError, match=rf"the files lie at '{named}.*'-o artifact-hosts="
+    ) as error:
+        Server("https://mlflow.example").open_artifacts(place)
+    assert "hidden" not in str(error.value)
+    host = str(error.value).partition("artifact-hosts=")[2].rstrip("'")
+    assert Server("https://mlflow.example", artifact_hosts=(host,)).open_artifacts(place)
+
+
+@pytest.mark.parametrize(
+    "place",
+    [
+        "mlflow-artifacts:/x",
+        "https://MLFLOW.example:443/api/2.0/mlflow-artifacts/artifacts/x",
+    ],
+)
+def test_credentials_go_to_the_tracking_server(place: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MLFLOW_TRACKING_TOKEN", "hidden")
+    assert Server("https://mlflow.example").open_artifacts(place)
+
+
+@pytest.mark.parametrize(
     ("key", "value", "expected"),
     [
         ("max_tokens", "100", "100"),

@@ -173,7 +173,11 @@ def expand(source: str, options: Mapping[str, str], context: ImportContext) -> I
 
 def open_server(tracking_uri: str | None, options: Options) -> Server:
     """Return the server that options or source name, else the ambient one."""
-    return Server(options.tracking_uri or tracking_uri, local_artifacts=options.local_artifacts)
+    return Server(
+        options.tracking_uri or tracking_uri,
+        local_artifacts=options.local_artifacts,
+        artifact_hosts=options.artifact_hosts,
+    )
 
 
 def _experiment(

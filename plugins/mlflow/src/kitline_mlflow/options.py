@@ -16,8 +16,8 @@ DRAWERS = ("model", "code", "docs", "prompts", "datasets")
 DEFAULT_DRAWERS = frozenset({"model", "code", "prompts"})
 Normalise = Literal["off", "mlmodel", "skops"]
 _KNOWN = (
-    *("allow-unfinished", "drawers", "local-artifacts", "model", "normalize", "recipe", "redact"),
-    *("run-facts", "tracking_uri", "traces"),
+    *("allow-unfinished", "artifact-hosts", "drawers", "local-artifacts", "model", "normalize"),
+    *("recipe", "redact", "run-facts", "tracking_uri", "traces"),
 )
 
 
@@ -36,6 +36,8 @@ class Options:
     traces: bool = False
     local_artifacts: bool = False
     """Whether a server elsewhere may name folders of this machine."""
+    artifact_hosts: tuple[str, ...] = ()
+    """Further hosts that may be sent the tracking server's credentials."""
     redact: str = ""
     recipe: str = RECIPE
 
@@ -67,6 +69,9 @@ class Options:
             facts_in_kit=_one_of(given, "run-facts", ("statement", "in-kit")) == "in-kit",
             traces=_is_true(given, "traces"),
             local_artifacts=_is_true(given, "local-artifacts"),
+            artifact_hosts=tuple(
+                each.strip() for each in given.get("artifact-hosts", "").split(",") if each.strip()
+            ),
             redact=given.get("redact", ""),
             recipe=_one_of({"recipe": RECIPE} | dict(given), "recipe", RECIPES),
         )

@@ -14,6 +14,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 from kitline.errors import SourceError
 
+from kitline_mlflow.artifact_hosts import check_artifact_host
 from kitline_mlflow.http_files import list_folder
 from kitline_mlflow.redact import Redactor, clean_address
 
@@ -37,16 +38,24 @@ _DEPTH = 64
 class Server:
     """An MLflow tracking server, or a database that serves as one."""
 
-    def __init__(self, uri: str | None = None, *, local_artifacts: bool = False) -> None:
+    def __init__(
+        self,
+        uri: str | None = None,
+        *,
+        local_artifacts: bool = False,
+        artifact_hosts: tuple[str, ...] = (),
+    ) -> None:
         """Name the server: `uri`, else `MLFLOW_TRACKING_URI`, else MLflow's default.
 
-        `local_artifacts` says that a server elsewhere may name folders of this machine.
+        `local_artifacts` says that a server elsewhere may name folders of this machine,
+        `artifact_hosts` which other hosts may be sent its credentials.
         """
         import mlflow
 
         self.uri = uri or mlflow.get_tracking_uri()
         self.name = without_secrets(self.uri)
         self._local_artifacts = local_artifacts
+        self._artifact_hosts = artifact_hosts
 
     @property
     def is_http(self) -> bool:
@@ -195,11 +204,13 @@ class Server:
         """Open an artifact folder.
 
         Raises:
-            SourceError: if a server elsewhere names a folder of this machine.
+            SourceError: if a server elsewhere names a folder of this machine, or its credentials
+                would go to another host.
         """
         # the module path is the one that MLflow's plugin documentation names
         from mlflow.store.artifact.artifact_repo import ArtifactRepository
         from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
+        from mlflow.store.artifact.http_artifact_repo import HttpArtifactRepository
         from mlflow.store.artifact.local_artifact_repo import LocalArtifactRepository
 
         what = f"artifacts at {clean_address(location)!r}"
@@ -211,6 +222,8 @@ class Server:
             if not isinstance(inner, ArtifactRepository):
                 break
             artifacts = inner
+        if isinstance(artifacts, HttpArtifactRepository):
+            check_artifact_host(str(artifacts.artifact_uri), self.uri, self._artifact_hosts)
         is_local = isinstance(artifacts, LocalArtifactRepository)
         if is_local and not self._local_artifacts and not may_name_folders(self.uri):
             raise SourceError(
