@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from typing import TYPE_CHECKING
 
@@ -117,6 +118,16 @@ def test_a_corrupt_listing(repository: DvcRepository, importing: Importing) -> N
     cached.chmod(0o644)
     cached.write_bytes(cached.read_bytes().replace(b"a.csv", b"z.csv"))
     with pytest.raises(SourceError, match="the listing of 'data/train' is damaged"):
+        importing.collect("dvc:data/train@v1", repo=str(repository.root))
+
+
+def test_a_listing_that_is_too_large_to_be_one_is_not_read(
+    repository: DvcRepository, importing: Importing
+) -> None:
+    (cached,) = (repository.root / ".dvc/cache/files/md5").glob("*/*.dir")
+    cached.chmod(0o644)
+    os.truncate(cached, 2 << 30)  # sparse: it takes no room
+    with pytest.raises(SourceError, match=r"the listing of 'data/train' has 2147483648 bytes"):
         importing.collect("dvc:data/train@v1", repo=str(repository.root))
 
 

@@ -19,6 +19,16 @@ LIMIT = 1 << 30
 """A listing of more bytes is refused; ten million files take about that."""
 
 
+def check_size(size: int, what: str) -> None:
+    """Refuse to read a listing of that many bytes.
+
+    Raises:
+        SourceError: if no folder has so many files.
+    """
+    if size > LIMIT:
+        raise SourceError(f"the listing of {what} has {size} bytes, more than {LIMIT}; it is none")
+
+
 def read_listing(raw: bytes, name: str, what: str) -> list[tuple[str, str]]:
     """Return (path, md5) of the files that a `.dir` object lists.
 

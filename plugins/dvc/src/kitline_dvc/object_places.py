@@ -10,6 +10,7 @@ from kitline.errors import SourceError
 from kitline.plugin import without_passwords
 
 from kitline_dvc.content import Content
+from kitline_dvc.listing import check_size
 from kitline_dvc.md5 import is_legacy
 from kitline_dvc.read_ahead import Fetcher
 from kitline_dvc.remote_sizes import find_sizes
@@ -68,14 +69,15 @@ class ObjectPlaces:
         return bool(output.md5 and cache and os.path.isfile(object_path(cache, output.md5)))
 
     def read_object(self, output: Output, name: str) -> bytes | None:
-        """Read a small object whole; None if it is nowhere.
+        """Read a listing whole; None if it is nowhere.
 
         Raises:
-            SourceError: if the remote does not answer.
+            SourceError: if the remote does not answer, or the listing is too large to be one.
         """
         for folder in self.folders(output):
             try:
                 with open(object_path(folder, name), "rb") as file:
+                    check_size(os.fstat(file.fileno()).st_size, repr(output.path))
                     return file.read()
             except FileNotFoundError:
                 continue
@@ -85,9 +87,12 @@ class ObjectPlaces:
         remote, fetcher = found
         address = object_path(remote.folder(output.hash_name), name)
         try:
+            check_size(remote.fs.info(address).get("size") or 0, repr(output.path))
             return fetcher.fetch(address, None, None).result()
         except FileNotFoundError:
             return None
+        except SourceError:
+            raise
         except Exception as cause:
             raise unreachable(remote, cause) from cause
 
