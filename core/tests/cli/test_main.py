@@ -13,6 +13,7 @@ import pytest
 from kitline.cli.main import VERBS, cli
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from kitline.testing import LocalRegistry
@@ -114,6 +115,15 @@ def test_a_stopped_command_exits_with_130(
     assert result.json["error"]["kind"] == "Cancelled"
 
 
+@pytest.fixture
+def _interruptible() -> Iterator[None]:
+    """A shell that runs the tests in the background lets them and their children ignore SIGINT."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("_interruptible")
 @pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_stops_a_command_that_then_cleans_up(
     folder: Path, tmp_path: Path, stop: signal.Signals

@@ -43,6 +43,7 @@ def _install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Instal
     def install(name: str, distribution: str, source: str) -> None:
         module = distribution.replace("-", "_")
         modules.append(module)
+        monkeypatch.delitem(sys.modules, module, raising=False)  # another test's of that name
         (tmp_path / f"{module}.py").write_text(source)
         folder = tmp_path / f"{module}-2.1.dist-info"
         folder.mkdir()
