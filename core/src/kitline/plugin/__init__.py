@@ -49,11 +49,13 @@ if TYPE_CHECKING:
     from kitline.plugin.slsa import provenance
     from kitline.plugin.status import PluginStatus
     from kitline.plugin.tree import FileTree, bytes_entry
+    from kitline.store.closing import Closing
     from kitline.store.interface import ByteStream, Store
     from kitline.store.progress import Progress
 
 __all__ = [
     "ByteStream",
+    "Closing",
     "Code",
     "Collected",
     "Dataset",
@@ -103,6 +105,7 @@ __all__ = [
 
 _HOMES = {
     "ByteStream": "kitline.store.interface",
+    "Closing": "kitline.store.closing",
     "Code": "kitline.kit.kitfile",
     "Collected": "kitline.plugin.records",
     "Dataset": "kitline.kit.kitfile",

@@ -11,13 +11,13 @@ import re
 from hashlib import md5  # noqa: TID251  DVC's names, not kitline's digests
 from typing import TYPE_CHECKING, Protocol
 
+from kitline.plugin import Closing
+
 from kitline_dvc.inside.legacy import LEGACY, is_text
 from kitline_dvc.md5_behind import BEHIND_FROM, BehindMd5
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from types import TracebackType
-    from typing import Self
 
     from kitline.errors import SourceError
     from kitline.plugin import ByteStream
@@ -60,7 +60,7 @@ class Md5(Protocol):
         """Return the md5 of all bytes so far."""
 
 
-class LocalStream:
+class LocalStream(Closing):
     """A file of this disk; a link is refused."""
 
     __slots__ = ("_fd",)
@@ -77,23 +77,11 @@ class LocalStream:
             os.close(self._fd)
             self._fd = -1
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-        /,
-    ) -> None:
-        self.close()
-
     def __del__(self) -> None:
         self.close()
 
 
-class CheckedStream:
+class CheckedStream(Closing):
     """The bytes of a file, whose md5 is compared as soon as the last one has been read.
 
     Raises:
@@ -146,18 +134,6 @@ class CheckedStream:
         if self._behind is not None:
             self._behind.close()
         self._stream.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-        /,
-    ) -> None:
-        self.close()
 
 
 class _LegacyMd5:

@@ -13,12 +13,10 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from kitline.errors import SourceError
-from kitline.plugin import without_passwords
+from kitline.plugin import Closing, without_passwords
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
-    from types import TracebackType
-    from typing import Self
 
 _Result = TypeVar("_Result")
 
@@ -144,7 +142,7 @@ class ReadAhead:
         self._pending -= length
 
 
-class RemoteStream:
+class RemoteStream(Closing):
     """One file of a `ReadAhead`, from its beginning."""
 
     def __init__(self, ahead: ReadAhead, index: int, size: int) -> None:
@@ -167,15 +165,3 @@ class RemoteStream:
 
     def close(self) -> None:
         self._block = memoryview(b"")
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-        /,
-    ) -> None:
-        self.close()

@@ -11,13 +11,12 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, unquote
 
 from kitline.errors import SourceError
+from kitline.plugin import Closing
 
 from kitline_mlflow.redact import Redactor, clean_address
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from types import TracebackType
-    from typing import Self
 
     from kitline.plugin import ByteStream
     from mlflow.store.artifact.http_artifact_repo import HttpArtifactRepository
@@ -98,7 +97,7 @@ class HttpFiles:
         return f"{path!r} at {clean_address(str(self._artifacts.artifact_uri))!r}"
 
 
-class _HttpStream:
+class _HttpStream(Closing):
     def __init__(self, files: HttpFiles, path: str, size: int | None, offset: int) -> None:
         self._files = files
         self._path = path
@@ -128,18 +127,6 @@ class _HttpStream:
         if self._answer is not None:
             self._answer.close()
             self._answer = None
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-        /,
-    ) -> None:
-        self.close()
 
     def _read(self, answer: Response, buffer: memoryview) -> int | None:
         """Return how many bytes came, None if the connection broke."""

@@ -32,12 +32,23 @@ _FORMS = (
 
 
 @dataclass(frozen=True, kw_only=True)
-class RunSource:
+class _AtServer:
+    """What lies at a tracking server; `host` only where the source names it."""
+
+    host: str | None = None
+
+    @property
+    def tracking_uri(self) -> str | None:
+        """The server that the source names; loopback hosts speak plain HTTP, others HTTPS."""
+        return _server(self.host)
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunSource(_AtServer):
     """A run; `host` and `experiment` only where the source names them."""
 
     run_id: str
     experiment: str | None = None
-    host: str | None = None
     model: str | None = None
     """Name of one of its models."""
 
@@ -58,79 +69,44 @@ class RunSource:
         """The one spelling: where the run lies is told apart from it."""
         return f"mlflow://runs/{self.run_id}"
 
-    @property
-    def tracking_uri(self) -> str | None:
-        """The server that the source names; loopback hosts speak plain HTTP, others HTTPS."""
-        return _server(self.host)
-
 
 @dataclass(frozen=True, kw_only=True)
-class ExperimentSource:
+class ExperimentSource(_AtServer):
     """All runs of an experiment; a container."""
 
     experiment: str
-    host: str | None = None
-
-    @property
-    def tracking_uri(self) -> str | None:
-        """The server that the source names."""
-        return _server(self.host)
 
 
 @dataclass(frozen=True, kw_only=True)
-class LoggedModelSource:
+class LoggedModelSource(_AtServer):
     """A logged model by its id."""
 
     model_id: str
-    host: str | None = None
-
-    @property
-    def tracking_uri(self) -> str | None:
-        """The server that the source names."""
-        return _server(self.host)
 
 
 @dataclass(frozen=True, kw_only=True)
-class VersionSource:
+class VersionSource(_AtServer):
     """A version of a registered model, by number or by alias."""
 
     name: str
     version: str | None = None
     alias: str | None = None
-    host: str | None = None
-
-    @property
-    def tracking_uri(self) -> str | None:
-        """The server that the source names."""
-        return _server(self.host)
 
 
 @dataclass(frozen=True, kw_only=True)
-class RegisteredSource:
+class RegisteredSource(_AtServer):
     """All versions of a registered model; a container."""
 
     name: str
-    host: str | None = None
-
-    @property
-    def tracking_uri(self) -> str | None:
-        """The server that the source names."""
-        return _server(self.host)
 
 
 @dataclass(frozen=True, kw_only=True)
-class PromptSource:
+class PromptSource(_AtServer):
     """A version of a prompt, by number or by alias."""
 
     name: str
     version: str | None = None
     alias: str | None = None
-    host: str | None = None
-
-    @property
-    def tracking_uri(self) -> str | None:
-        """The server that the source names."""
-        return _server(self.host)
 
 
 Source = (
