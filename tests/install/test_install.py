@@ -26,7 +26,8 @@ def environment(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("install")
     subprocess.run([sys.executable, "-m", "venv", folder / "venv"], check=True)
     programs = folder / "venv/bin"
-    places = ("core", "plugins/dvc", "plugins/mlflow", "examples/plugin")
+    tools = ("airflow", "dvc", "kfp", "mlflow")
+    places = ("core", *(f"plugins/{tool}" for tool in tools), "examples/plugin")
     distributions = [ROOT / name for name in places]
     pip: list[str | Path] = [
         programs / "python", "-m", "pip", "--quiet", "--disable-pip-version-check",
@@ -69,7 +70,7 @@ def test_the_installed_command_packs_and_unpacks(
 def test_installed_plugins_are_found_and_none_failed(run_kitline: Callable[..., str]) -> None:
     listed = run_kitline("plugins", "--json")
 
-    assert {"dvc", "mlflow", "example"} <= {each["name"] for each in json.loads(listed)["plugins"]}
+    assert {"airflow", "dvc", "kfp", "mlflow", "example"} <= {each["name"] for each in json.loads(listed)["plugins"]}
     assert "failed" not in listed
 
 

@@ -1,0 +1,1 @@
+"""Kubeflow Pipelines components that hand on the digest of a ModelKit."""
