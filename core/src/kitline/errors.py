@@ -17,6 +17,7 @@ KitlineError                      exit code 1 unless said otherwise
 │   ├── InvalidManifest
 │   ├── InvalidConfig                a kit's config blob
 │   └── UnsafeLayer                  a layer that could write outside its folder
+├── PolicyError                   3  a policy refuses that a kit is used
 ├── KitfileError                     one or more problems in a Kitfile
 ├── NotAModelKit                     an artifact of another kind
 ├── SourceError                      what is to be packed cannot be packed
@@ -170,6 +171,16 @@ class InvalidConfig(MalformedContent):
 
 class UnsafeLayer(MalformedContent):
     """A layer holds an entry that could do harm or does not fit; nothing of it was kept."""
+
+
+class PolicyError(KitlineError):
+    """A policy refuses that a kit is used; `problems` says why, and nothing was written."""
+
+    exit_code = 3
+
+    def __init__(self, message: str, problems: Sequence[str] = ()) -> None:
+        super().__init__(message + "".join(f"\n  {each}" for each in problems))
+        self.problems = tuple(problems)
 
 
 class KitfileError(KitlineError):
