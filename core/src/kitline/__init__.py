@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from kitline.operations.naming import remove, tag
     from kitline.operations.open_kit import open_kit
     from kitline.operations.pack import pack
+    from kitline.operations.resolve import resolve
     from kitline.operations.settings import Settings
     from kitline.operations.sign import attest_signed, sign
     from kitline.operations.statements import AttachedStatement, attest, read_statements
@@ -79,6 +80,7 @@ __all__ = [
     "push",
     "read_statements",
     "remove",
+    "resolve",
     "sign",
     "tag",
     "unpack",
@@ -123,6 +125,7 @@ _HOMES = {
     "push": "operations.transfer",
     "read_statements": "operations.statements",
     "remove": "operations.naming",
+    "resolve": "operations.resolve",
     "sign": "operations.sign",
     "tag": "operations.naming",
     "unpack": "operations.unpack",

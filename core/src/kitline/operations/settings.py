@@ -18,6 +18,8 @@ from kitline.errors import InvalidSetting, UsageError
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from kitline.store.registry import Sessions
+
 PROJECT_FILE = "kitline.toml"
 SYSTEM_FILE = Path("/etc/kitline/config.toml")
 DEFAULT = "default"
@@ -68,6 +70,30 @@ def _registry(value: object) -> str:
     if Reference.parse(f"{text}/x").registry is None:
         raise ValueError(f"{text!r} names no registry; write 'host[:port][/path]'")
     return text
+
+
+def _edges(value: object) -> str:
+    """Read where derived edges go: a word, or the one repository that collects them."""
+    from kitline.oci.reference import Reference
+
+    text = _text(value)
+    if text in ("near", "parent", "off"):
+        return text
+    found = Reference.parse(text)
+    if found.registry is None or found.tag is not None or found.digest is not None:
+        raise ValueError(f"{text!r} is none of near, parent, off and no 'REGISTRY/REPOSITORY'")
+    return text
+
+
+def _repositories(value: object) -> tuple[str, ...]:
+    from kitline.oci.reference import Reference
+
+    names = _names(value)
+    for each in names:
+        found = Reference.parse(each)
+        if found.registry is None or found.tag is not None or found.digest is not None:
+            raise ValueError(f"{each!r} is no 'REGISTRY/REPOSITORY'")
+    return names
 
 
 def _one_of(*words: str) -> Callable[[object], str]:
@@ -126,8 +152,27 @@ class Settings:
         _one_of("warn", "require", "off"), "warn", "what a failed write-back to a tool means"
     )
     disable_plugins: tuple[str, ...] = _setting(_names, (), "plugins not to load, or 'all'")
+    edges: str = _setting(
+        _edges,
+        "near",
+        "where it is noted what was derived from a kit: near, parent, off or REGISTRY/REPOSITORY",
+    )
+    lineage: tuple[str, ...] = _setting(
+        _repositories, (), "repositories of registries that 'kitline lineage index' reads"
+    )
+    mirrors: tuple[str, ...] = _setting(
+        _repositories, (), "repositories where parents are looked for that lie nowhere else"
+    )
+    sign_key: str | None = _setting(_text, None, "private key that signs provenance")
     source_date_epoch: int | None = field(default=None, metadata={"env": "SOURCE_DATE_EPOCH"})
     policy: Policy = Policy()
+    credentials: Mapping[str, tuple[str, str]] = field(default_factory=dict, repr=False, hash=False)
+    """User name and password by registry, from a program that keeps them itself, such as a
+    scheduler. Set in code only: no file, variable or option holds them."""
+    tries: int | None = field(default=None)
+    """How often a request is tried, for programs that come back by themselves; None: as usual."""
+    sessions: Sessions | None = field(default=None, repr=False, compare=False)
+    """Connections and tokens that outlive one operation, for programs that ask often."""
     origins: Mapping[str, str] = field(default_factory=dict, repr=False, compare=False)
 
     @classmethod
@@ -170,6 +215,11 @@ class Settings:
     def memo_file(self) -> Path:
         """Where digests of layers are remembered by the fingerprints of their files."""
         return self.home / "cache" / "layers.sqlite"
+
+    @property
+    def lineage_file(self) -> Path:
+        """Where the lineage of kits is kept for quick answers; it can always be made anew."""
+        return self.home / "cache" / "lineage.sqlite"
 
     def speaks_plain_http(self, registry: str) -> bool | None:
         """Tell whether plain HTTP was asked for; None leaves it to the loopback rule."""

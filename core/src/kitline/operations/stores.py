@@ -119,14 +119,20 @@ class Stores:
         Raises:
             UsageError: if policy does not allow that registry.
         """
-        from kitline.store.registry import RegistryOptions
+        from kitline.store.registry import RegistryOptions, RetryPolicy
 
         allowed = self.settings.policy.registries
         if allowed and registry not in allowed:
             raise UsageError(
                 f"registry {registry!r} is not allowed by policy; allowed: {', '.join(allowed)}"
             )
+        tries = self.settings.tries
+        username, password = self.settings.credentials.get(registry, (None, None))
         return RegistryOptions(
+            username=username,
+            password=password,
+            sessions=self.settings.sessions,
+            retry=RetryPolicy() if tries is None else RetryPolicy(tries=tries),
             plain_http=self.settings.speaks_plain_http(registry),
             trusted=allowed if self.settings.policy.public_only else None,
             insecure=self.settings.is_insecure(registry),

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from kitline.kit.tree import Entry, Fingerprint, KitTree, PartitionedTree
     from kitline.oci.digest import Digest
     from kitline.oci.reference import PinnedReference, Reference
+    from kitline.plugin.invocation import Invocation
     from kitline.plugin.kit_content import kit_layers, read_kit, unpack_kit
     from kitline.plugin.manager import Plugins
     from kitline.plugin.markers import hookimpl
@@ -52,6 +53,7 @@ if TYPE_CHECKING:
     from kitline.store.closing import Closing
     from kitline.store.interface import ByteStream, Store
     from kitline.store.progress import Progress
+    from kitline.store.registry.sessions import Sessions
 
 __all__ = [
     "ByteStream",
@@ -69,6 +71,7 @@ __all__ = [
     "Fingerprint",
     "ImportContext",
     "Importer",
+    "Invocation",
     "Kit",
     "KitPart",
     "KitTree",
@@ -90,6 +93,7 @@ __all__ = [
     "Receipt",
     "ReceiptLayer",
     "Reference",
+    "Sessions",
     "Statement",
     "Store",
     "TarSink",
@@ -119,6 +123,7 @@ _HOMES = {
     "Fingerprint": "kitline.kit.tree",
     "ImportContext": "kitline.plugin.records",
     "Importer": "kitline.plugin.records",
+    "Invocation": "kitline.plugin.invocation",
     "Kit": "kitline.plugin.records",
     "KitPart": "kitline.kit.kitfile",
     "KitTree": "kitline.kit.tree",
@@ -140,6 +145,7 @@ _HOMES = {
     "Receipt": "kitline.plugin.receipt",
     "ReceiptLayer": "kitline.plugin.receipt",
     "Reference": "kitline.oci.reference",
+    "Sessions": "kitline.store.registry.sessions",
     "Statement": "kitline.plugin.records",
     "Store": "kitline.store.interface",
     "TarSink": "kitline.kit.tar_reader",

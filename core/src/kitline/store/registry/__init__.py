@@ -8,15 +8,17 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from kitline.store.registry.options import RegistryOptions, RetryPolicy
     from kitline.store.registry.probe import Probe
+    from kitline.store.registry.sessions import Sessions
     from kitline.store.registry.store import RegistryStore, open_registry
 
-__all__ = ["Probe", "RegistryOptions", "RegistryStore", "RetryPolicy", "open_registry"]
+__all__ = ["Probe", "RegistryOptions", "RegistryStore", "RetryPolicy", "Sessions", "open_registry"]
 
 _HOMES = {
     "Probe": "probe",
     "RegistryOptions": "options",
     "RegistryStore": "store",
     "RetryPolicy": "options",
+    "Sessions": "sessions",
     "open_registry": "store",
 }
 

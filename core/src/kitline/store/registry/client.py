@@ -47,6 +47,8 @@ class Body(Protocol):
 class RegistryClient(Registry):  # type: ignore[misc]  # oras ships no type information
     """Sends requests about one repository; safe for many threads."""
 
+    session: Any
+
     def __init__(self, registry: str, repository: str, options: RegistryOptions) -> None:
         self.origin = Origin.of_registry(registry, plain_http=options.plain_http)
         verify: bool | str = not options.insecure
@@ -68,12 +70,15 @@ class RegistryClient(Registry):  # type: ignore[misc]  # oras ships no type info
         """Held while a reader puts back lost referrers, and for good once it was refused."""
         self._timeout = (options.connect_timeout, options.read_timeout)
         self.session.headers["User-Agent"] = f"kitline/{VERSION}"
+        shared = options.sessions
         furnish(
             self.session,
-            connections=options.concurrency,
+            connections=options.concurrency if shared is None else shared.connections,
             timeout=options.read_timeout,
             reach=None if options.trusted is None else Reach(options.trusted),
         )
+        if shared is not None:
+            self.session = shared.session((self.origin, verify), self.session)
         self.auth = RegistryAuth(
             registry,
             origin=str(self.origin),
@@ -83,7 +88,12 @@ class RegistryClient(Registry):  # type: ignore[misc]  # oras ships no type info
             timeout=self._timeout,
             username=options.username,
             password=options.password,
+            retry=options.retry,
         )
+        if shared is not None:
+            # files may name one repository only; what was given holds for all
+            within = self.repository if options.username is None else None
+            self.auth = shared.authority((self.origin, options.username, within), self.auth)
 
     def url(self, path: str, **query: str | int) -> str:
         """Return the address of `path` in this repository, such as `blobs/sha256:…`."""
@@ -231,8 +241,9 @@ class RegistryClient(Registry):  # type: ignore[misc]  # oras ships no type info
         )
 
     def close(self) -> None:
-        """Give up all connections."""
-        self.session.close()
+        """Give up all connections, but those that are shared."""
+        if self.options.sessions is None:
+            self.session.close()
 
 
 def keep(response: requests.Response, what: str, *, limit: int = ANSWER_LIMIT) -> requests.Response:

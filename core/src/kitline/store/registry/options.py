@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from kitline.store.registry.sessions import Sessions
+
 
 @dataclass(frozen=True, kw_only=True)
 class RetryPolicy:
@@ -40,6 +42,8 @@ class RegistryOptions:
     read_timeout: float = 60.0
     """For each read and each write on the socket, not for a whole blob."""
     retry: RetryPolicy = RetryPolicy()
+    sessions: Sessions | None = field(default=None, repr=False, compare=False)
+    """Where connections and tokens are kept for the next store; None: they end with the store."""
     hash_first: bool | None = None
     """Hash a blob before sending it; None: only where the registry needs it (`limits`)."""
     chunk_size: int | None = None
