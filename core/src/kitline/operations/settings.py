@@ -2,7 +2,7 @@
 
 In rising order: built-in defaults, the system file, the user's file, the project's file, the
 environment (`KITLINE_…`), options. A `[policy]` table in any file can only tighten what a file
-below it in this order said.
+below it in this order said; so can the policy file of `KITLINE_POLICY`.
 """
 
 from __future__ import annotations
@@ -19,9 +19,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from kitline.store.registry import Sessions
+    from kitline.trust.gate import Gate
 
 PROJECT_FILE = "kitline.toml"
 SYSTEM_FILE = Path("/etc/kitline/config.toml")
+POLICY_FILE = "KITLINE_POLICY"
+"""The variable that names a policy file."""
 DEFAULT = "default"
 
 
@@ -119,6 +122,8 @@ class Policy:
     """Registries that may be used; empty means any."""
     public_only: bool = False
     """Refuse private addresses of hosts that are not in `registries`; for servers, set in code."""
+    gates: tuple[Gate, ...] = ()
+    """What is demanded of a kit before it is used; each of them has to be passed."""
 
     def tighten(self, other: Policy) -> Policy:
         """Return what both allow."""
@@ -130,6 +135,7 @@ class Policy:
             allow_plain_http=self.allow_plain_http and other.allow_plain_http,
             registries=both or self.registries or other.registries,
             public_only=self.public_only or other.public_only,
+            gates=(*self.gates, *other.gates),
         )
 
 
@@ -194,12 +200,26 @@ class Settings:
         policy = Policy()
         for path in _files(environ, folder or Path.cwd()):
             found = _read_file(path)
-            policy = policy.tighten(_read_policy(found.pop("policy", {}), path))
+            policy = policy.tighten(_read_policy(found.pop("policy", {}), path, f"file {path}"))
             _take(values, origins, found, f"file {path}")
         _take(values, origins, _from_environment(environ), "environment")
         _take(values, origins, {k: v for k, v in (options or {}).items() if v}, "option")
         settings = cls(**values, policy=policy, origins=origins)
+        if environ.get(POLICY_FILE):
+            settings = settings.with_policy(Path(environ[POLICY_FILE]), f"file of {POLICY_FILE}")
         return replace(settings, source_date_epoch=_epoch(environ))
+
+    def with_policy(self, path: Path, origin: str | None = None) -> Settings:
+        """Return the settings with a further policy file, which has to be obeyed as well.
+
+        Raises:
+            InvalidSetting: if it cannot be read; nothing is used then.
+        """
+        from kitline.operations.policy_file import read_policy_table
+
+        origin = origin or f"file {path}"
+        found = _read_policy(read_policy_table(path, origin), path, origin)
+        return replace(self, policy=self.policy.tighten(found))
 
     @property
     def store_folder(self) -> Path:
@@ -287,19 +307,25 @@ def _read_file(path: Path) -> dict[str, Any]:
         raise InvalidSetting("config", f"file {path}", f"cannot be read: {cause}") from cause
 
 
-def _read_policy(table: object, path: Path) -> Policy:
+def _read_policy(table: object, path: Path, origin: str) -> Policy:
     if not isinstance(table, dict):
-        raise InvalidSetting("policy", f"file {path}", "is not a table")
+        raise InvalidSetting("policy", origin, "is not a table")
     known = {"allow_insecure": _flag, "allow_plain_http": _flag, "registries": _names}
     values: dict[str, Any] = {}
-    for name, value in table.items():
-        if name not in known:
-            words = ", ".join(known)
-            raise InvalidSetting(f"policy.{name}", f"file {path}", f"is not one of {words}")
+    if not known.keys() >= table.keys():
+        from kitline.operations.policy_file import GATE_KEYS, read_gate
+
+        for name in table:
+            if name not in (*known, *GATE_KEYS):
+                words = ", ".join((*known, *GATE_KEYS))
+                raise InvalidSetting(f"policy.{name}", origin, f"is not one of {words}")
+        gate = read_gate(table, path, origin)
+        values["gates"] = (gate,) if gate else ()
+    for name in known.keys() & table.keys():
         try:
-            values[name] = known[name](value)
+            values[name] = known[name](table[name])
         except ValueError as cause:
-            raise InvalidSetting(f"policy.{name}", f"file {path}", str(cause)) from cause
+            raise InvalidSetting(f"policy.{name}", origin, str(cause)) from cause
     return Policy(**values)
 
 
