@@ -16,6 +16,7 @@ from kitline.kit.kitfile import Kitfile, Model
 from kitline.kit.pack import pack
 from kitline.plugin import FileTree
 from kitline.store.memory import MemoryStore
+from kitline_mlflow.downloads import Downloads
 from kitline_mlflow.files import fetch_files, find_files, open_files
 from kitline_mlflow.server import list_files
 from mlflow.entities import FileInfo
@@ -81,7 +82,7 @@ def digest_of(files: tuple[Entry, ...]) -> Digest:
 
 def test_remote_and_local_files_give_one_digest(folder: Path) -> None:
     remote = Remote(folder)
-    files = fetch_files(remote, list_files(remote))
+    files = fetch_files(Downloads(remote), list_files(remote))
     assert remote.downloaded == []
     assert digest_of(files) == digest_of(find_files(folder))
     assert len(remote.downloaded) == len(set(remote.downloaded)) == len(files)
@@ -91,7 +92,7 @@ def test_a_file_that_arrives_shorter_than_listed_is_refused(folder: Path) -> Non
     remote = Remote(folder)
     remote.cut = 1
     with pytest.raises(SourceError, match=r"bytes and sent"):
-        digest_of(fetch_files(remote, list_files(remote)))
+        digest_of(fetch_files(Downloads(remote), list_files(remote)))
 
 
 KILLED_WHILE_DOWNLOADING = """
@@ -147,4 +148,4 @@ def test_a_listing_without_end_is_refused() -> None:
 @pytest.mark.parametrize("path", ["/etc/passwd", "../x", "a/../../x", "a//b", "a\\..\\b"])
 def test_a_listing_that_leaves_the_folder_is_refused(folder: Path, path: str) -> None:
     with pytest.raises(SourceError, match="is no path inside the model"):
-        fetch_files(Remote(folder), [(path, 1)])
+        fetch_files(Downloads(Remote(folder)), [(path, 1)])

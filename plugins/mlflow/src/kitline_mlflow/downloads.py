@@ -1,7 +1,7 @@
 """Downloads: for stores that MLflow cannot stream from, one file at a time, without a name.
 
-MLflow reads S3, Google Cloud Storage and their kin only into files. Such a file lives as long as
-it is being read: it loses its name as soon as it is complete. Its folder is locked by its process;
+MLflow reads Azure, HDFS, SFTP and their kin only into files. Such a file lives as long as it is
+being read: it loses its name as soon as it is complete. Its folder is locked by its process;
 a kill leaves it behind, and the next import removes it.
 """
 
@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
-import io
 import os
 import re
 import shutil
@@ -20,6 +19,7 @@ from typing import TYPE_CHECKING
 
 from kitline.errors import SourceError
 
+from kitline_mlflow.local_files import open_local
 from kitline_mlflow.redact import Redactor
 
 if TYPE_CHECKING:
@@ -62,13 +62,6 @@ class Downloads:
             raise SourceError(f"cannot download {path!r}: {reason}") from cause
 
 
-def open_local(path: Path, offset: int) -> ByteStream:
-    """Open a file of this disk at `offset`; a link is refused."""
-    stream = io.FileIO(str(path), "rb", opener=_without_links)
-    stream.seek(offset)
-    return stream
-
-
 def remove_dead_folders() -> None:
     """Remove the folders of downloads that killed processes of this user left."""
     with contextlib.suppress(OSError), os.scandir(tempfile.gettempdir()) as entries:
@@ -97,7 +90,3 @@ def _lock(fd: int) -> bool:
     except OSError:
         return False
     return True
-
-
-def _without_links(path: str, flags: int) -> int:
-    return os.open(path, flags | os.O_NOFOLLOW)

@@ -1,30 +1,32 @@
 """The files of a logged model as entries of a kit, read where they lie.
 
-Those of a local artifact store are opened in place; those behind a server are streamed when their
-turn comes. Both give the same entries: names and sizes, modes 0644 and 0755.
+Those of a local artifact store are opened in place; those behind a server or in a bucket are
+streamed when their turn comes. All give the same entries: names and sizes, modes 0644 and 0755.
 """
 
 from __future__ import annotations
 
 import os
-import stat
 import tempfile
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from kitline.errors import SourceError
 from kitline.plugin import Entry
 
-from kitline_mlflow.downloads import Downloads, open_local
+from kitline_mlflow.downloads import Downloads
+from kitline_mlflow.google_files import GoogleFiles
 from kitline_mlflow.http_files import HttpFiles
+from kitline_mlflow.local_files import local_entry
 from kitline_mlflow.redact import clean_address
+from kitline_mlflow.s3_files import S3Files
 from kitline_mlflow.server import list_files
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from kitline.plugin import Fingerprint
+    from kitline.plugin import ByteStream
     from mlflow.store.artifact.artifact_repo import ArtifactRepository
 
 FOLDER = "model"
@@ -41,15 +43,15 @@ def open_files(
     Raises:
         SourceError: if the folder is missing, or something in it is no file inside of it.
     """
-    from mlflow.store.artifact.http_artifact_repo import HttpArtifactRepository
     from mlflow.store.artifact.local_artifact_repo import LocalArtifactRepository
 
     if isinstance(artifacts, LocalArtifactRepository):
         root = Path(artifacts.artifact_dir)
         is_empty = may_be_missing and not os.path.lexists(root)
         return () if is_empty else find_files(root, folder), ()
-    files = fetch_files(artifacts, list_files(artifacts), folder)
-    if isinstance(artifacts, HttpArtifactRepository) or not files:
+    source = _source(artifacts)
+    files = fetch_files(source, list_files(artifacts), folder)
+    if not isinstance(source, Downloads) or not files:
         return files, ()
     where = clean_address(artifacts.artifact_uri)
     return files, (
@@ -78,24 +80,39 @@ def find_files(root: Path, folder: str = FOLDER) -> tuple[Entry, ...]:
     return tuple(found)
 
 
+class Opener(Protocol):
+    """Opens the files of an artifact folder."""
+
+    def open(self, path: str, size: int | None, offset: int) -> ByteStream:
+        """Open a file that was listed with `size` bytes at `offset`."""
+
+
 def fetch_files(
-    artifacts: ArtifactRepository,
-    listing: Iterable[tuple[str, int | None]],
-    folder: str = FOLDER,
+    source: Opener, listing: Iterable[tuple[str, int | None]], folder: str = FOLDER
 ) -> tuple[Entry, ...]:
     """Return the files of a remote artifact folder; each is read when it is opened."""
-    from mlflow.store.artifact.http_artifact_repo import HttpArtifactRepository
-
-    source: HttpFiles | Downloads
-    if isinstance(artifacts, HttpArtifactRepository):
-        source = HttpFiles(artifacts)
-    else:
-        source = Downloads(artifacts)
     return tuple(
         Entry(path=f"{folder}/{_checked(path)}", size=size, open=partial(source.open, path, size))
         for path, size in listing
         if not any(is_left_out(name) for name in path.split("/"))
     )
+
+
+def _source(artifacts: ArtifactRepository) -> Opener:
+    """Return what streams the files of a folder, or downloads them where nothing can stream."""
+    from mlflow.store.artifact.gcs_artifact_repo import GCSArtifactRepository
+    from mlflow.store.artifact.http_artifact_repo import HttpArtifactRepository
+    from mlflow.store.artifact.s3_artifact_repo import S3ArtifactRepository
+
+    match artifacts:
+        case HttpArtifactRepository():
+            return HttpFiles(artifacts)
+        case S3ArtifactRepository():
+            return S3Files(artifacts)
+        case GCSArtifactRepository():
+            return GoogleFiles(artifacts)
+        case _:
+            return Downloads(artifacts)
 
 
 def is_left_out(name: str) -> bool:
@@ -117,18 +134,4 @@ def _local_file(root: Path, path: Path, folder: str) -> Entry:
     target = path.resolve()
     if not target.is_relative_to(root):
         raise SourceError(f"{str(path)!r} is a link that leaves the model's folder")
-    status = target.lstat()
-    if not stat.S_ISREG(status.st_mode):
-        raise SourceError(f"{str(path)!r} is neither a file nor a folder")
-    return Entry(
-        path=f"{folder}/{path.relative_to(root).as_posix()}",
-        size=status.st_size,
-        open=partial(open_local, target),
-        fingerprint=partial(_fingerprint, target),
-        mtime_ns=status.st_mtime_ns,
-    )
-
-
-def _fingerprint(path: Path) -> Fingerprint:
-    found = path.lstat()
-    return (found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns)
+    return local_entry(f"{folder}/{path.relative_to(root).as_posix()}", target)

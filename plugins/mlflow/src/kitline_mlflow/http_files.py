@@ -1,19 +1,20 @@
 """Files behind an MLflow server, streamed by HTTP: nothing is stored on the way.
 
 Requests go through MLflow's own function, so that its credentials, certificates, headers and
-retries hold. A stream that breaks is asked for again from where it stood.
+retries hold.
 """
 
 from __future__ import annotations
 
 import posixpath
+from functools import partial
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, unquote
 
 from kitline.errors import SourceError
-from kitline.plugin import Closing
 
 from kitline_mlflow.redact import Redactor, clean_address
+from kitline_mlflow.resuming import CHANGED, ResumingStream, unreadable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
     from requests import Response
 
 _LISTING = "/mlflow-artifacts/artifacts"
-_ATTEMPTS = 4
 _DROP = 1 << 16
 
 
@@ -71,18 +71,37 @@ class HttpFiles:
 
     def __init__(self, artifacts: HttpArtifactRepository) -> None:
         self._artifacts = artifacts
+        self._place = clean_address(str(artifacts.artifact_uri))
 
     def open(self, path: str, size: int | None, offset: int) -> ByteStream:
         """Open a file at `offset` bytes; reading checks that the server sends what it listed."""
-        return _HttpStream(self, path, size, offset)
+        ask = partial(self._ask, path)
+        return ResumingStream(ask, path=path, place=self._place, size=size, offset=offset)
 
-    def request(self, path: str, offset: int) -> Response:
-        """Ask for a file from `offset` on; the answer is not read yet."""
+    def _ask(self, path: str, position: int, version: str | None) -> _HttpAnswer:
+        from mlflow.exceptions import MlflowException
+
+        try:
+            response = self._request(path, position)
+        except (MlflowException, OSError) as cause:
+            raise unreadable(path, self._place, _reason(cause)) from cause
+        answer = _HttpAnswer(response)
+        try:
+            problem = answer.go_to(position, version)
+            if problem:
+                raise unreadable(path, self._place, problem)
+        except BaseException:
+            answer.close()
+            raise
+        return answer
+
+    def _request(self, path: str, position: int) -> Response:
+        """Ask for a file from a position on; the answer is not read yet."""
         from mlflow.utils.rest_utils import http_request
 
         headers = {"Accept-Encoding": "identity"}
-        if offset:
-            headers["Range"] = f"bytes={offset}-"
+        if position:
+            headers["Range"] = f"bytes={position}-"
         # MLflow leaves '#', '?' and '%' as they are, and the server would not see the name
         return http_request(  # type: ignore[no-any-return, no-untyped-call] # MLflow
             self._artifacts._host_creds,
@@ -92,108 +111,46 @@ class HttpFiles:
             extra_headers=headers,
         )
 
-    def describe(self, path: str) -> str:
-        """Return how messages name a file."""
-        return f"{path!r} at {clean_address(str(self._artifacts.artifact_uri))!r}"
 
+class _HttpAnswer:
+    def __init__(self, response: Response) -> None:
+        self._response = response
+        self.version = response.headers.get("ETag")
 
-class _HttpStream(Closing):
-    def __init__(self, files: HttpFiles, path: str, size: int | None, offset: int) -> None:
-        self._files = files
-        self._path = path
-        self._size = size
-        self._position = offset
-        self._etag: str | None = None
-        self._answer: Response | None = None
-        self._attempts = _ATTEMPTS
-        if size is None or offset < size:
-            self._answer = self._ask()
-
-    def readinto(self, buffer: memoryview, /) -> int:
-        while self._answer is not None:
-            count = self._read(self._answer, buffer)
-            if count is None:
-                self._again()
-                continue
-            self._position += count
-            if self._size is not None and self._position > self._size:
-                raise self._wrong_size("at least ")
-            if count or self._is_whole():
-                return count
-            self._again()
-        return 0
-
-    def close(self) -> None:
-        if self._answer is not None:
-            self._answer.close()
-            self._answer = None
-
-    def _read(self, answer: Response, buffer: memoryview) -> int | None:
-        """Return how many bytes came, None if the connection broke."""
+    def readinto(self, buffer: memoryview, /) -> int | None:
         from urllib3.exceptions import HTTPError
 
         try:
-            return int(answer.raw.readinto(buffer))
+            return int(self._response.raw.readinto(buffer))
         except (HTTPError, OSError):
             return None
 
-    def _is_whole(self) -> bool:
-        return self._size is None or self._position == self._size
+    def close(self) -> None:
+        self._response.close()
 
-    def _again(self) -> None:
-        """Ask for the rest after a break."""
-        self.close()
-        self._attempts -= 1
-        if self._attempts == 0:
-            raise self._wrong_size("only ")
-        self._answer = self._ask()
+    def go_to(self, position: int, version: str | None) -> str:
+        """See that reading begins at `position`; return why it cannot, empty if it does."""
+        response = self._response
+        if response.status_code not in (200, 206):
+            return f"status {response.status_code}"
+        if response.headers.get("Content-Encoding", "identity") != "identity":
+            response.raw.decode_content = True
+        if version is not None and self.version != version:
+            return CHANGED
+        if response.status_code == 200:  # the server knows no ranges
+            return "" if self._drop(position) else "the connection broke"
+        given = response.headers.get("Content-Range", "")
+        is_there = given.startswith(f"bytes {position}-")
+        return "" if is_there else f"asked for bytes from {position} on, got {given!r}"
 
-    def _ask(self) -> Response:
-        from mlflow.exceptions import MlflowException
-
-        try:
-            answer = self._files.request(self._path, self._position)
-        except (MlflowException, OSError) as cause:
-            raise self._failed(_reason(cause)) from cause
-        try:
-            self._check(answer)
-        except BaseException:
-            answer.close()
-            raise
-        return answer
-
-    def _check(self, answer: Response) -> None:
-        if answer.status_code not in (200, 206):
-            raise self._failed(f"status {answer.status_code}")
-        if answer.headers.get("Content-Encoding", "identity") != "identity":
-            answer.raw.decode_content = True
-        etag = answer.headers.get("ETag")
-        if self._etag is not None and etag != self._etag:
-            raise self._failed("it changed while it was read")
-        self._etag = etag
-        if answer.status_code == 200 and self._position:
-            self._drop(answer, self._position)  # the server knows no ranges
-        elif answer.status_code == 206:
-            given = answer.headers.get("Content-Range", "")
-            if not given.startswith(f"bytes {self._position}-"):
-                raise self._failed(f"asked for bytes from {self._position} on, got {given!r}")
-
-    def _drop(self, answer: Response, count: int) -> None:
-        waste = memoryview(bytearray(_DROP))
+    def _drop(self, count: int) -> bool:
+        waste = memoryview(bytearray(min(count, _DROP)))
         while count:
-            dropped = self._read(answer, waste[: min(count, _DROP)])
+            dropped = self.readinto(waste[: min(count, _DROP)])
             if not dropped:
-                raise self._failed("the connection broke")
+                return False
             count -= dropped
-
-    def _wrong_size(self, how: str) -> SourceError:
-        return SourceError(
-            f"the server lists {self._path!r} with {self._size} bytes and sent"
-            f" {how}{self._position}"
-        )
-
-    def _failed(self, reason: str) -> SourceError:
-        return SourceError(f"cannot read {self._files.describe(self._path)}: {reason}")
+        return True
 
 
 def _reason(cause: Exception) -> str:

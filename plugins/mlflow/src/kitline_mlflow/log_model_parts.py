@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import os
-import stat
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kitline.errors import SourceError, UsageError
-from kitline.plugin import Code, Dataset, Docs, Entry, FileTree, Kitfile, Prompt
+from kitline.plugin import Code, Dataset, Docs, FileTree, Kitfile, Prompt
 
-from kitline_mlflow.downloads import open_local
+from kitline_mlflow.local_files import local_entry
 
 if TYPE_CHECKING:
-    from kitline.plugin import Collected, Fingerprint
+    from kitline.plugin import Collected, Entry
 
 Paths = str | os.PathLike[str] | Iterable[str | os.PathLike[str]]
 _LEFT_OUT = ("__pycache__", ".git")
@@ -110,7 +108,7 @@ def _paths(drawer: str, given: Paths) -> tuple[Path, ...]:
 
 def _entries(name: str, path: Path) -> list[Entry]:
     if not path.is_dir():
-        return [_file(name, path)]
+        return [local_entry(name, path)]
     found = []
     for parent, folders, files in os.walk(path):
         folders[:] = [each for each in folders if each not in _LEFT_OUT]
@@ -119,23 +117,5 @@ def _entries(name: str, path: Path) -> list[Entry]:
             raise SourceError(f"{str(Path(parent, linked[0]))!r} is a link to a folder")
         for each in files:
             inside = Path(parent, each)
-            found.append(_file(f"{name}/{inside.relative_to(path).as_posix()}", inside))
+            found.append(local_entry(f"{name}/{inside.relative_to(path).as_posix()}", inside))
     return found
-
-
-def _file(name: str, path: Path) -> Entry:
-    status = path.lstat()
-    if not stat.S_ISREG(status.st_mode):
-        raise SourceError(f"{str(path)!r} is no file, or a link to one")
-    return Entry(
-        path=name,
-        size=status.st_size,
-        open=partial(open_local, path),
-        fingerprint=partial(_fingerprint, path),
-        mtime_ns=status.st_mtime_ns,
-    )
-
-
-def _fingerprint(path: Path) -> Fingerprint:
-    found = path.lstat()
-    return (found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns)

@@ -363,14 +363,13 @@ def list_files(artifacts: ArtifactRepository) -> Iterator[tuple[str, int | None]
 def _list_folder(
     artifacts: ArtifactRepository, path: str | None
 ) -> Iterable[tuple[str, bool, int | None]]:
-    from mlflow.exceptions import MlflowException
     from mlflow.store.artifact.http_artifact_repo import HttpArtifactRepository
 
     if isinstance(artifacts, HttpArtifactRepository):
         return list_folder(artifacts, path)
     try:
         found = artifacts.list_artifacts(path)
-    except (MlflowException, OSError) as cause:
+    except Exception as cause:  # whatever the store's own client raises
         where, reason = clean_address(artifacts.artifact_uri), " ".join(str(cause).split())
         raise SourceError(f"cannot list {where!r}: {Redactor().text(reason)}") from cause
     return [(each.path, each.is_dir, each.file_size) for each in found]
