@@ -279,7 +279,7 @@ def test_it_works_in_a_subdirectory_repository_and_not_through_the_outer_one(
 def test_what_a_killed_export_left_goes_with_the_next_one(
     tmp_path: Path, empty: DvcRepository
 ) -> None:
-    left = empty.root / ".dvc/tmp/kitline-export-killed"
+    left = empty.root / ".dvc/tmp/kitline-export-0123456789abcdef"
     write_tree(left, {"0/data/half.csv": "1"})
     export(pack(tmp_path / "kit"), empty, dataset="train")
     assert not left.exists()

@@ -17,7 +17,6 @@ from kitline.kit.layer_path import check_layer_path
 from kitline.kit.limits import DEFAULT_LIMITS
 from kitline.kit.new_folders import NewFolders, cannot_write
 from kitline.kit.placing import Placing, open_below
-from kitline.kit.staging_folder import make_staging_folder, remove_tree
 from kitline.store.durable import (
     FileWriter,
     fsync_folder,
@@ -25,6 +24,7 @@ from kitline.store.durable import (
     sync_filesystem,
     write_whole,
 )
+from kitline.store.locked_folder import make_locked_folder, remove_dead_folders, remove_tree
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -37,6 +37,8 @@ Overwrite = Literal["refuse", "replace", "skip"]
 
 _NEW_FILE: Final = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 _LARGE: Final = 8 << 20
+_PREFIX: Final = ".kitline-"
+"""How the names of staging folders begin."""
 _FILE_MODE: Final = 0o644
 
 
@@ -216,7 +218,8 @@ class Staging:
                 raise TargetError(f"cannot unpack into {str(target)!r}: it is no folder")
             inside = target.is_dir() and not _is_neighbour(target)
             place = target if inside else target.parent
-            return make_staging_folder(place)
+            remove_dead_folders(place, _PREFIX)
+            return make_locked_folder(place, _PREFIX)
         except OSError as cause:
             raise TargetError(f"cannot unpack into {str(target)!r}: {cause.strerror}") from cause
 

@@ -10,6 +10,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from kitline.kit.folder import FolderTree
     from kitline.kit.kitfile import (
         Code,
         Dataset,
@@ -52,6 +53,7 @@ if TYPE_CHECKING:
     from kitline.plugin.tree import FileTree, bytes_entry
     from kitline.store.closing import Closing
     from kitline.store.interface import ByteStream, Store
+    from kitline.store.locked_folder import LockedFolder
     from kitline.store.progress import Progress
     from kitline.store.registry.sessions import Sessions
 
@@ -69,6 +71,7 @@ __all__ = [
     "Exporter",
     "FileTree",
     "Fingerprint",
+    "FolderTree",
     "ImportContext",
     "Importer",
     "Invocation",
@@ -76,6 +79,7 @@ __all__ = [
     "KitPart",
     "KitTree",
     "Kitfile",
+    "LockedFolder",
     "McpServer",
     "Model",
     "Origin",
@@ -121,6 +125,7 @@ _HOMES = {
     "Exporter": "kitline.plugin.records",
     "FileTree": "kitline.plugin.tree",
     "Fingerprint": "kitline.kit.tree",
+    "FolderTree": "kitline.kit.folder",
     "ImportContext": "kitline.plugin.records",
     "Importer": "kitline.plugin.records",
     "Invocation": "kitline.plugin.invocation",
@@ -128,6 +133,7 @@ _HOMES = {
     "KitPart": "kitline.kit.kitfile",
     "KitTree": "kitline.kit.tree",
     "Kitfile": "kitline.kit.kitfile",
+    "LockedFolder": "kitline.store.locked_folder",
     "McpServer": "kitline.kit.kitfile",
     "Model": "kitline.kit.kitfile",
     "Origin": "kitline.plugin.records",

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kitline.errors import Cancelled, MalformedContent, TargetError, UsageError
-from kitline.plugin import ExportResult, unpack_kit
+from kitline.plugin import ExportResult, LockedFolder, unpack_kit
 
 from kitline_dvc.datasets import choose_datasets
 from kitline_dvc.export_options import ExportOptions
@@ -23,7 +23,6 @@ from kitline_dvc.place import (
     require_apart,
     resolve_place,
     staging_above,
-    staging_folder,
     undoing,
 )
 
@@ -33,6 +32,9 @@ if TYPE_CHECKING:
     from kitline.plugin import ExportContext, Kit
 
     from kitline_dvc.datasets import KitDataset
+
+PREFIX = "kitline-export-"
+"""How the folders begin in which exports are unpacked."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,12 +64,13 @@ def export(
         missing = [each for each in chosen if not _is_there(workspace, kit, each, places[each])]
         if not missing:
             return ExportResult(target=", ".join(names), existed=True)
-        with staging_folder(staging_above(workspace, list(places.values()))) as staging:
-            moves, warnings = _unpack(workspace, kit, missing, places, staging, asked, context)
+        above = staging_above(workspace, list(places.values()))
+        with LockedFolder(PREFIX, above) as staging:
+            moves, warnings = _unpack(workspace, kit, missing, places, staging.path, asked, context)
             if context.cancelled():
                 raise Cancelled("the export was stopped; nothing was changed")
             with workspace.locked():
-                warnings += _track(workspace, kit, moves, staging, asked)
+                warnings += _track(workspace, kit, moves, staging.path, asked)
             notes = _to_commit(workspace, [each.place for each in moves])
         return ExportResult(target=", ".join(names), warnings=tuple(warnings), notes=notes)
 

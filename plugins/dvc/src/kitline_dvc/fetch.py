@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import kitline
 from kitline.errors import SourceError, TargetError, UsageError
-from kitline.plugin import without_passwords
+from kitline.plugin import LockedFolder, without_passwords
 
 from kitline_dvc.datasets import choose_datasets, kit_datasets
 from kitline_dvc.inside.remotes import open_remote_at
@@ -21,7 +21,6 @@ from kitline_dvc.inside.workspace import Workspace
 from kitline_dvc.listing import is_inside
 from kitline_dvc.md5 import md5_of_file
 from kitline_dvc.objects import OneRemote, fetch_files, named_files, read_list
-from kitline_dvc.place import staging_folder
 from kitline_dvc.provenance import BUILD_TYPE
 
 if TYPE_CHECKING:
@@ -162,7 +161,7 @@ def _staging(target: Path) -> Iterator[Path]:
     try:
         above.mkdir(parents=True, exist_ok=True)
         stack = ExitStack()
-        folder = stack.enter_context(staging_folder(above, ".kitline-fetch-"))
+        folder = stack.enter_context(LockedFolder(".kitline-fetch-", above)).path
     except OSError as cause:
         raise TargetError(f"cannot write to {os.fspath(above)!r}: {cause.strerror}") from cause
     with stack:

@@ -6,9 +6,7 @@ repository, nor reaches what git and DVC keep for themselves.
 
 from __future__ import annotations
 
-import fcntl
 import os
-import shutil
 import tempfile
 from contextlib import contextmanager, suppress
 from pathlib import Path, PurePosixPath
@@ -22,8 +20,6 @@ if TYPE_CHECKING:
     from kitline_dvc.inside.workspace import Workspace
 
 _RESERVED = {".git", ".dvc", ".gitignore", ".dvcignore", "dvc.yaml", "dvc.lock"}
-EXPORT = "kitline-export-"
-"""How the folders begin in which exports are unpacked."""
 
 
 def resolve_place(workspace: Workspace, folder: Path, path: str) -> Path:
@@ -129,28 +125,3 @@ def staging_above(workspace: Workspace, places: list[Path]) -> Path:
         if nearest.stat().st_dev != hidden.stat().st_dev:
             return nearest
     return hidden
-
-
-@contextmanager
-def staging_folder(above: Path, prefix: str = EXPORT) -> Iterator[Path]:
-    """Make a folder that goes in the end; what a killed program left there goes first."""
-    _remove_left_behind(above, prefix)
-    folder = Path(tempfile.mkdtemp(prefix=prefix, dir=above))
-    held = os.open(folder, os.O_RDONLY)
-    try:
-        fcntl.flock(held, fcntl.LOCK_EX)
-        yield folder
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
-        os.close(held)
-
-
-def _remove_left_behind(above: Path, prefix: str) -> None:
-    for folder in above.glob(f"{prefix}*"):
-        with suppress(OSError):
-            held = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
-            try:
-                fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)  # fails while its owner lives
-                shutil.rmtree(folder, ignore_errors=True)
-            finally:
-                os.close(held)

@@ -20,7 +20,8 @@ from kitline_dvc.inside.repository import Repository, open_at
 from kitline_dvc.source import STAGE, file_folder, read_repository
 
 if TYPE_CHECKING:
-    from kitline_dvc.clone_folder import CloneFolder
+    from kitline.plugin import LockedFolder
+
     from kitline_dvc.options import Options
     from kitline_dvc.source import Artifact, DvcSource
 
@@ -51,7 +52,7 @@ def open_revision(source: DvcSource, options: Options) -> Revision:
         raise UsageError("option 'repo' names a repository, and so does the source; drop one")
     asked = options.rev or source.revision
     folder = file_folder(address) if address else (options.repo or os.curdir)
-    cloned: CloneFolder | None = None
+    cloned: LockedFolder | None = None
     if folder is None:
         assert address is not None
         scm, cloned = clone(address, asked)

@@ -6,16 +6,18 @@ import tempfile
 from typing import TYPE_CHECKING
 
 from kitline.errors import SourceError
-from kitline.plugin import without_passwords
+from kitline.plugin import LockedFolder, without_passwords
 
-from kitline_dvc.clone_folder import CloneFolder
 from kitline_dvc.inside.version import check_version
 
 if TYPE_CHECKING:
     from typing import Any
 
+PREFIX = "kitline-dvc-"
+"""How the folders begin in which clones lie."""
 
-def clone(url: str, revision: str | None) -> tuple[Any, CloneFolder]:
+
+def clone(url: str, revision: str | None) -> tuple[Any, LockedFolder]:
     """Clone a git repository, without workspace, into a new folder: the second value.
 
     Raises:
@@ -30,7 +32,7 @@ def clone(url: str, revision: str | None) -> tuple[Any, CloneFolder]:
     if revision is not None and not git.is_sha(revision):
         attempts.insert(0, {"shallow_branch": revision})  # a branch or a tag, perhaps
     causes: list[Exception] = []
-    folder = CloneFolder()
+    folder = LockedFolder(PREFIX)
     for options in attempts:
         target = tempfile.mkdtemp(dir=folder.path)
         try:

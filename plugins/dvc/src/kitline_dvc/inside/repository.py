@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import Any
 
-    from kitline_dvc.clone_folder import CloneFolder
+    from kitline.plugin import LockedFolder
+
     from kitline_dvc.inside.outputs import Output
     from kitline_dvc.inside.remotes import Remote
 
@@ -60,7 +61,7 @@ class Repository:
             # DVC wants its folder as soon as a .dvc file tells of an import; nothing can lie there
             cache = {**config.get("cache", {}), "dir": os.devnull}
             self._repo = Repo(top, fs=self._fs, scm=scm, config={**config, "cache": cache})
-        self._clone: CloneFolder | None = None
+        self._clone: LockedFolder | None = None
         self._read: dict[str, bytes] = {}
 
     @property
@@ -162,7 +163,7 @@ class Repository:
             path = self._repo.artifacts.get_path(name)
         return posixpath.relpath(path, self.subdir) if self.subdir else str(path)
 
-    def owns(self, clone: CloneFolder | None) -> None:
+    def owns(self, clone: LockedFolder | None) -> None:
         """Take over the folder of a clone, which goes when the repository is closed."""
         self._clone = clone
 
