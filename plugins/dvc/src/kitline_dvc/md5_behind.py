@@ -1,56 +1,75 @@
-"""md5 behind the reader: one thread hashes a block while the next one is read.
+"""md5 behind the reader: a thread hashes blocks while the next ones are read, sent and hashed.
 
-md5 takes longer than reading and sha256 together where a processor knows sha256 (570 MB/s beside
-1 GB/s), so a large file would wait for it after each block.
+md5 takes longer than reading, sending and sha256 together where a processor knows sha256 (570 MB/s
+beside 1 GB/s). It works on the reader's own memory: the blocks of a ring are hashed in their order,
+and only who comes round to one again waits for it.
 """
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
+import threading
+from collections import Counter
+from queue import SimpleQueue
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from concurrent.futures import Future
-
     from kitline_dvc.md5 import Md5
 
 BEHIND_FROM = 8 << 20
 """Files of fewer bytes are not worth a thread."""
+_MOST = 32 << 20
+"""Bytes that may wait to be hashed, for readers that bring new memory each time."""
 
 
 class BehindMd5:
-    """An md5 that takes one block at a time in a thread of its own.
+    """An md5 that takes blocks in a thread of its own.
 
-    What was given last is still being read when `update` returns: ask `wait_for` before writing to
-    that memory again.
+    What was given is still being read when `update` returns: ask `wait_for` before writing to that
+    memory again.
     """
 
     def __init__(self, inner: Md5) -> None:
         self._inner = inner
-        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="kitline-md5")
-        self._view: memoryview | None = None
-        self._pending: Future[None] | None = None
+        self._blocks: SimpleQueue[memoryview | None] = SimpleQueue()
+        self._changed = threading.Condition()
+        self._waiting = 0
+        self._failure: BaseException | None = None
+        self._in_use: Counter[int] = Counter()
+        self._thread = threading.Thread(target=self._work, name="kitline-md5", daemon=True)
+        self._thread.start()
 
     def update(self, data: memoryview, /) -> None:
-        self._wait()
-        self._view = data
-        self._pending = self._thread.submit(self._inner.update, data)
+        with self._changed:
+            self._changed.wait_for(lambda: self._waiting < _MOST)
+            self._waiting += len(data)
+            self._in_use[id(data.obj)] += 1
+        self._blocks.put(data)
 
     def wait_for(self, buffer: memoryview) -> None:
-        """Wait until memory may be written to, if it is that of the last block."""
-        if self._view is not None and self._view.obj is buffer.obj:
-            self._wait()
+        """Wait until memory may be written to."""
+        memory = id(buffer.obj)
+        with self._changed:
+            self._changed.wait_for(lambda: not self._in_use[memory])
 
     def hexdigest(self) -> str:
-        self._wait()
+        with self._changed:
+            self._changed.wait_for(lambda: not self._waiting)
+        if self._failure is not None:
+            raise self._failure
         return self._inner.hexdigest()
 
     def close(self) -> None:
-        """End the thread; the last block is free then."""
-        self._thread.shutdown(wait=True)
-        self._view = self._pending = None
+        """End the thread; all memory is free then."""
+        self._blocks.put(None)
+        self._thread.join()
 
-    def _wait(self) -> None:
-        if self._pending is not None:
-            self._pending.result()
-        self._view = self._pending = None
+    def _work(self) -> None:
+        while (block := self._blocks.get()) is not None:
+            try:
+                self._inner.update(block)
+            except BaseException as failure:  # told to who asks for the md5
+                self._failure = failure
+            with self._changed:
+                self._waiting -= len(block)
+                self._in_use[id(block.obj)] -= 1
+                self._changed.notify_all()
