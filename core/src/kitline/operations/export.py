@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from kitline.kit.load import load_kit
 from kitline.operations.defaults import plugins_or_default, settings_or_default
+from kitline.operations.policy import check_found
 from kitline.operations.stores import Stores, read_reference
 from kitline.store.progress import SILENT
 
@@ -61,6 +62,7 @@ def export(
 
     Raises:
         PluginError: if no installed plugin has such an exporter.
+        PolicyError: if a policy does not allow the kit to be used.
     """
     from kitline.plugin.records import ExportContext, Kit
 
@@ -70,6 +72,7 @@ def export(
     exporter = plugins.exporter(name)
     with Stores(settings) as stores:
         found = stores.find(read_reference(source))
+        check_found(found, stores, use="export")
         kit = load_kit(found.store, found.manifest, name=str(found.asked))
         context = ExportContext(
             progress=progress, open_store=lambda text: stores.open(read_reference(text))

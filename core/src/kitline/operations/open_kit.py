@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from kitline.kit.load import load_kit
 from kitline.operations.defaults import settings_or_default
+from kitline.operations.policy import check_found
 from kitline.operations.stores import Stores, read_reference
 
 if TYPE_CHECKING:
@@ -24,11 +25,13 @@ def open_kit(source: str | AnyReference, *, settings: Settings | None = None) ->
     Raises:
         NotFound: if there is no such kit.
         NotAModelKit: if the artifact is of another kind.
+        PolicyError: if a policy does not allow it to be used.
     """
     from kitline.plugin.records import Kit
 
     with Stores(settings_or_default(settings)) as stores:
         found = stores.find(read_reference(source))
+        check_found(found, stores, use="read")
         loaded = load_kit(found.store, found.manifest, name=str(found.asked))
         same = loaded.manifest.digest == found.manifest.digest
         yield Kit(

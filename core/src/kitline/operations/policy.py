@@ -7,13 +7,51 @@ was judged is what is used. Every policy has to agree: those of the settings fil
 
 from __future__ import annotations
 
+from contextlib import ExitStack
+from pathlib import Path
 from typing import TYPE_CHECKING
+
+from kitline.errors import PolicyError
+from kitline.operations.defaults import settings_or_default
 
 if TYPE_CHECKING:
     from kitline.oci.manifest import Manifest
+    from kitline.oci.reference import LayoutReference, PinnedReference
     from kitline.operations.settings import Settings
-    from kitline.operations.stores import AnyReference, Stores
+    from kitline.operations.stores import AnyReference, Found, Stores
     from kitline.store.interface import Store
+
+
+def admit(
+    reference: str | AnyReference,
+    *,
+    use: str = "use",
+    policy: str | Path | None = None,
+    settings: Settings | None = None,
+) -> PinnedReference | LayoutReference:
+    """Return the pinned reference of a kit that every policy allows to be used.
+
+    For programs that keep content of kits themselves: ask before what was kept is used again.
+
+    Raises:
+        PolicyError: with everything that every policy finds wrong.
+        NotFound: if there is no such kit.
+    """
+    from kitline.operations.stores import Stores, read_reference
+
+    settings = settings_or_default(settings)
+    if policy is not None:
+        settings = settings.with_policy(Path(policy))
+    with Stores(settings) as stores:
+        found = stores.find(read_reference(reference))
+        check_found(found, stores, use=use)
+        return found.reference
+
+
+def check_found(found: Found, stores: Stores, *, use: str) -> None:
+    """Refuse what was found, as `check_use`."""
+    settings = stores.settings
+    check_use(found.store, found.manifest, found.asked, use=use, settings=settings, stores=stores)
 
 
 def check_use(
@@ -38,3 +76,15 @@ def check_use(
     Raises:
         PolicyError: with everything that every policy finds wrong; nothing was written.
     """
+    gates = settings.policy.gates
+    if not gates:
+        return
+    from kitline.operations.policy_case import Case
+    from kitline.operations.stores import Stores
+
+    with ExitStack() as stack:
+        opened = stack.enter_context(Stores(settings)) if stores is None else stores
+        case = Case(store, manifest, reference, opened)
+        problems = [f"{each} [{gate.origin}]" for gate in gates for each in case.judge(gate)]
+    if problems:
+        raise PolicyError(f"policy refuses to {use} {str(store.pin(manifest.digest))!r}:", problems)

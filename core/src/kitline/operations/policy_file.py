@@ -133,7 +133,9 @@ class _Reader:
         names = self._texts(fields, "repositories", where)
         if not names:
             raise self._wrong(f"{where}.repositories", "is missing; write ['**'] for all")
-        return replace(rule, repositories=tuple(comparable_name(each) for each in names))
+        return replace(
+            rule, is_listed=True, repositories=tuple(comparable_name(each) for each in names)
+        )
 
     def _promotions(
         self, fields: Mapping[str, Any], where: str, vouchers: tuple[Voucher, ...]

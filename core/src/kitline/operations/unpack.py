@@ -14,6 +14,7 @@ from kitline.kit.load import load_kit
 from kitline.kit.unpack import Pick
 from kitline.kit.unpack import unpack as unpack_layers
 from kitline.operations.defaults import settings_or_default
+from kitline.operations.policy import check_found
 from kitline.operations.remotes import base_chain, base_digest
 from kitline.operations.stores import Stores, read_reference
 from kitline.store.progress import SILENT
@@ -79,10 +80,13 @@ def unpack(
     Raises:
         VerificationError: if content is not what its digest promises; nothing is kept.
         TargetError: if files are in the way.
+        PolicyError: if a policy does not allow the kit, or one that it takes its model or datasets
+            from, to be used.
     """
     chosen = parse_filters(filters)
     with Stores(settings_or_default(settings)) as stores:
         found = stores.find(read_reference(source))
+        check_found(found, stores, use="unpack")
         kit = load_kit(found.store, found.manifest, name=str(found.asked))
         picks = [_pick(found.store, kit, chosen), *_remotes(stores, kit, chosen, include_remote)]
         has_kitfile = kit.has_kitfile and chosen.wants_kitfile
@@ -119,6 +123,7 @@ def _remotes(stores: Stores, kit: LoadedKit, filters: Filters, include: bool) ->
         if remote.drawer == "model":
             if filters.wants("model"):
                 for found, base in base_chain(stores, remote.target, base_digest(kit)):
+                    check_found(found, stores, use="unpack")
                     yield _pick(found.store, base, filters, model_only=True)
         elif include and filters.selects(remote):
             yield _remote_dataset(stores, remote)
@@ -132,6 +137,7 @@ def _remote_dataset(stores: Stores, remote: Remote) -> Pick:
             " fetch it with an S3 client, or leave --include-remote away"
         )
     found = stores.find(read_reference(remote.target))
+    check_found(found, stores, use="unpack")
     kit = load_kit(found.store, found.manifest, name=remote.target)
     layers = [(part, layer) for part, layer in kit.layers if part.drawer == "datasets"]
     return Pick(

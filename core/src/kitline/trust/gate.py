@@ -63,6 +63,8 @@ class Rule:
 
     repositories: tuple[str, ...] = ("**",)
     """Patterns: `*` stands for anything within a component, `**` for anything."""
+    is_listed: bool = False
+    """Whether it stands in `[[policy.rules]]` and not in `[policy]` itself."""
     pinned: bool = False
     vouchers: tuple[Voucher, ...] = ()
     """One of them has to have signed the kit; none asks for no signature."""

@@ -48,6 +48,8 @@ class Examined:
 
     passed: tuple[Evidence, ...]
     failures: tuple[str, ...]
+    is_complete: bool = True
+    """False if some were not looked at, so that what is missing may be among them."""
 
 
 def verify_signature(store: Store, subject: Digest, authority: Authority) -> Evidence:
@@ -95,7 +97,7 @@ def examine(
     """Read candidates until `enough` passed; those that say the right type come first."""
     passed: list[Evidence] = []
     failures: list[str] = []
-    size = 0
+    size, is_complete = 0, True
     found = find_candidates(store, subject)
     for each in sorted(found[:CANDIDATES_LIMIT], key=lambda c: c.hint != predicate_type):
         try:
@@ -110,13 +112,15 @@ def examine(
         size += len(read.payload)
         if size > TOTAL_LIMIT:
             failures.append(f"more than {TOTAL_LIMIT} bytes are attached; the rest was left out")
+            is_complete = False
             break
         passed.append(read)
         if enough is not None and len(passed) >= enough:
             break
     if len(found) > CANDIDATES_LIMIT:
         failures.append(f"{len(found) - CANDIDATES_LIMIT} more were not looked at")
-    return Examined(passed=tuple(passed), failures=tuple(failures))
+        is_complete = False
+    return Examined(passed=tuple(passed), failures=tuple(failures), is_complete=is_complete)
 
 
 def find_candidates(store: Store, subject: Digest) -> Sequence[Candidate]:

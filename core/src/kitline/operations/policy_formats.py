@@ -1,0 +1,113 @@
+"""Serialisation formats of a kit: what it says of itself, and what the names of its files say.
+
+Nothing is opened. `pickle` stands for everything that unpickles when it is loaded.
+"""
+
+from __future__ import annotations
+
+from pathlib import PurePosixPath
+from typing import TYPE_CHECKING
+
+from kitline.errors import KitlineError
+from kitline.kit.load import kit_format, load_kit
+from kitline.oci import media_types
+from kitline.oci.manifest import ImageIndex, ImageManifest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from kitline.oci.manifest import Manifest
+    from kitline.store.interface import Store
+
+MLFLOW_SERIALISATION = "io.kitline.mlflow.serialization"
+"""What the MLflow importer writes of a model: formats, with commas between them."""
+PICKLES = frozenset({"pickle", "cloudpickle", "joblib", "dill", "torch"})
+"""What unpickles when it is loaded; a policy that forbids `pickle` forbids all of them."""
+SUFFIXES = {
+    ".pkl": "pickle",
+    ".pickle": "pickle",
+    ".cloudpickle": "cloudpickle",
+    ".joblib": "joblib",
+    ".dill": "dill",
+    ".pt": "torch",
+    ".pth": "torch",
+    ".ckpt": "torch",
+    ".skops": "skops",
+    ".h5": "keras",
+    ".keras": "keras",
+    ".npy": "numpy",
+    ".npz": "numpy",
+    ".safetensors": "safetensors",
+    ".onnx": "onnx",
+    ".gguf": "gguf",
+    ".pb": "tensorflow",
+    ".pmml": "pmml",
+    ".tflite": "tflite",
+}
+_COMPRESSED = (".gz", ".bz2", ".xz", ".zst", ".lz4", ".z")
+
+
+def forbidden_in(
+    kits: Iterable[ImageManifest], store: Store, forbidden: Sequence[str]
+) -> Iterator[str]:
+    """Yield a sentence for each forbidden format that kits say to hold."""
+    for kit in kits:
+        for what, formats in _said(store, kit):
+            for each in formats:
+                if is_forbidden(each, forbidden):
+                    yield f"{what} is {each!r}, which is forbidden"
+
+
+def is_forbidden(found: str, forbidden: Sequence[str]) -> bool:
+    """Tell whether a format is forbidden by its name or as one of its family."""
+    return found in forbidden or ("pickle" in forbidden and found in PICKLES)
+
+
+def format_of(path: str) -> str | None:
+    """Return what a file's name says of its format; None if it says nothing."""
+    name = PurePosixPath(path.lower())
+    while name.suffix in _COMPRESSED:
+        name = name.with_suffix("")
+    if name.suffix == ".bin" and name.name.startswith("pytorch_model"):
+        return "torch"
+    return SUFFIXES.get(name.suffix)
+
+
+def kits_below(store: Store, manifest: Manifest) -> tuple[ImageManifest, ...]:
+    """Return the manifest, or the kits that an index names itself."""
+    if isinstance(manifest, ImageManifest):
+        return (manifest,)
+    assert isinstance(manifest, ImageIndex)
+    found = (store.find_manifest(each.digest) for each in manifest.references)
+    return tuple(each for each in found if isinstance(each, ImageManifest))
+
+
+def _said(store: Store, kit: ImageManifest) -> Iterator[tuple[str, list[str]]]:
+    """Yield what names formats, and which."""
+    recorded = kit.annotations.get(MLFLOW_SERIALISATION, "")
+    yield "its model, as MLflow recorded,", _words(recorded)
+    for layer in kit.layers:
+        for key in (media_types.FILEPATH, media_types.OLD_FILEPATH, media_types.TITLE):
+            yield from _named(layer.annotations.get(key, ""))
+    if kit_format(kit) is None:
+        return
+    try:
+        loaded = load_kit(store, kit)
+    except KitlineError:
+        return  # whoever reads it says what is wrong with it
+    model = loaded.kitfile.model
+    if model is not None:
+        yield "model.format", _words(model.format)
+        yield from _named(model.path)
+    for part, _ in loaded.layers:
+        yield from _named(part.clean_path)
+
+
+def _named(path: str) -> Iterator[tuple[str, list[str]]]:
+    found = format_of(path)
+    if found is not None:
+        yield f"{path!r}", [found]
+
+
+def _words(text: str) -> list[str]:
+    return [each.strip().lower() for each in text.split(",") if each.strip()]
