@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from kitline.errors import SourceError
-from kitline.plugin import Digest, ImportContext
+from kitline.plugin import Digest, ImportContext, Invocation
 from kitline.store.memory import MemoryStore
 from kitline.testing.plugin_contracts import pack_collected
 from kitline_mlflow.facts import PREDICATE_TYPE, collect_facts
@@ -214,8 +214,13 @@ def test_secrets_are_left_out_by_default(tracked: Tracked, monkeypatch: pytest.M
     assert any("looks secret and is left out" in each for each in collected.warnings)
 
 
-def test_provenance_names_commit_and_server_and_no_password(tracked: Tracked) -> None:
+def test_provenance_names_run_commit_and_parents_and_no_folder_or_password(
+    tracked: Tracked,
+) -> None:
     client = MlflowClient(tracked.uri)
+    local, far = "sha256:" + "1" * 64, "sha256:" + "2" * 64
+    client.set_tag(tracked.run_id, "kitline.input.digest", f"data@{local},reg.example/data@{far}")
+    client.set_tag(tracked.run_id, "mlflow.source.name", "/home/me/train.py")
     client.set_tag(tracked.run_id, "mlflow.source.git.commit", "a" * 40)
     client.set_tag(tracked.run_id, "mlflow.source.git.repoURL", "https://me:pw@git.example/x")
     first = import_run(tracked)
@@ -225,7 +230,26 @@ def test_provenance_names_commit_and_server_and_no_password(tracked: Tracked) ->
         "uri": "git+https://git.example/x",
         "digest": {"gitCommit": "a" * 40},
     }
-    assert definition["internalParameters"] == {"server": tracked.uri}
+    role = {"role": "data"}
+    assert definition["resolvedDependencies"][1:] == [
+        {"digest": {"sha256": "1" * 64}, "annotations": role},
+        {
+            "digest": {"sha256": "2" * 64},
+            "annotations": role,
+            "uri": f"oci://reg.example/data@{far}",
+        },
+    ]
+    assert definition["externalParameters"] == {
+        "run": tracked.run_id,
+        "model": tracked.model_id,
+        "program": "train.py",
+        "kind": "LOCAL",
+    }
+    assert "internalParameters" not in definition  # a database is a file of this machine
+    details = found.predicate["runDetails"]
+    assert details["metadata"]["invocationId"] == tracked.run_id
+    run = Invocation(system="mlflow", id=tracked.run_id)
+    assert details["builder"] == {"id": run.builder}
     client.log_metric(tracked.run_id, "late", 1.0)
     assert found in import_run(tracked).statements
 
