@@ -46,6 +46,7 @@ if TYPE_CHECKING:
 )
 @options.write_back_option
 @click.option("--rehash", is_flag=True, help="Read every file, whatever is remembered of it.")
+@options.with_options(*options.made_from_options)
 @options.no_keep_tag_option
 @options.no_move_option
 @options.with_options(*options.connection_options)
@@ -59,6 +60,8 @@ def command(
     pairs: tuple[str, ...],
     write_back: str | None,
     rehash: bool,
+    parents: tuple[str, ...],
+    no_provenance: bool,
     no_keep_tag: bool,
     no_move: bool,
     plain_http: bool,
@@ -73,6 +76,7 @@ def command(
     settings = options.load_settings(
         to,
         *_targets(texts),
+        *options.named_in(parents),
         plain_http=plain_http,
         insecure=insecure,
         ca_file=ca_file,
@@ -84,7 +88,12 @@ def command(
     if only_list:
         _list(source or "", settings, plugins, chosen, as_json=as_json)
         return
-    packing = {"move": not no_move, "rehash": rehash}
+    packing: dict[str, Any] = {
+        "move": not no_move,
+        "rehash": rehash,
+        "parents": parents,
+        "provenance": not no_provenance,
+    }
     if lines is not None:
         _import_many(texts, settings, plugins, chosen, packing, quiet=quiet)
         return

@@ -46,6 +46,22 @@ referrers_options = (
         help="Take derived edges and promotion records along, which otherwise stay.",
     ),
 )
+no_provenance_option = click.option(
+    "--no-provenance",
+    is_flag=True,
+    help="Attach nothing about the run and the places that the kit comes from.",
+)
+made_from_options = (
+    click.option(
+        "--parent",
+        "parents",
+        multiple=True,
+        metavar="[ROLE=]REF",
+        help="Kit that this one is made from; a tag is resolved to its digest now. ROLE is 'data'"
+        " unless given, such as 'base' for a model that was trained further.",
+    ),
+    no_provenance_option,
+)
 connection_options = (
     click.option("--plain-http", is_flag=True, help="Speak plain HTTP to the registries named."),
     click.option("--insecure", is_flag=True, help="Do not check the registry's certificate."),
@@ -90,6 +106,11 @@ def load_settings(
     if insecure:
         settings = replace(settings, insecure=(*settings.insecure, *hosts))
     return settings
+
+
+def named_in(parents: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the names in `--parent [ROLE=]REF`, whose registries are asked too."""
+    return tuple(each.partition("=")[2] or each for each in parents)
 
 
 def load_plugins(settings: Settings) -> Plugins:

@@ -39,6 +39,7 @@ from kitline.errors import UsageError
 )
 @click.option("--no-recipe", is_flag=True, help="Leave the annotation 'io.kitline.recipe' out.")
 @click.option("--rehash", is_flag=True, help="Read every file, whatever is remembered of it.")
+@options.with_options(*options.made_from_options)
 @options.no_keep_tag_option
 @options.write_back_option
 @options.no_move_option
@@ -56,6 +57,8 @@ def command(
     annotations: tuple[str, ...],
     no_recipe: bool,
     rehash: bool,
+    parents: tuple[str, ...],
+    no_provenance: bool,
     no_keep_tag: bool,
     write_back: str | None,
     no_move: bool,
@@ -74,6 +77,7 @@ def command(
 
     settings = options.load_settings(
         to,
+        *options.named_in(parents),
         plain_http=plain_http,
         insecure=insecure,
         ca_file=ca_file,
@@ -94,6 +98,8 @@ def command(
             recipe=not no_recipe,
             move=not no_move,
             rehash=rehash,
+            parents=parents,
+            provenance=not no_provenance,
             progress=progress,
         )
     options.print_kit(result, f"packed {folder}", as_json=as_json, quiet=quiet)

@@ -14,6 +14,7 @@ from kitline.cli import options
 )
 @click.argument("source", metavar="REF")
 @click.argument("to", metavar="[TARGET]", required=False)
+@options.no_provenance_option
 @options.no_keep_tag_option
 @options.write_back_option
 @options.no_move_option
@@ -23,6 +24,7 @@ from kitline.cli import options
 def command(
     source: str,
     to: str | None,
+    no_provenance: bool,
     no_keep_tag: bool,
     write_back: str | None,
     no_move: bool,
@@ -56,6 +58,7 @@ def command(
             move=not no_move,
             referrers=not no_referrers,
             with_history=with_history,
+            provenance=not no_provenance,
             progress=progress,
         )
     options.print_kit(result, f"pushed {source}", as_json=as_json, quiet=quiet)

@@ -10,17 +10,19 @@ from kitline.kit.pack import PackOptions
 from kitline.operations.defaults import plugins_or_default, settings_or_default
 from kitline.operations.known import answer_known
 from kitline.operations.pack import need_target, pack_tree
+from kitline.operations.parents import resolve_parents, unique_parents
 from kitline.operations.stores import Stores, read_reference
 from kitline.store.progress import SILENT
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
     from kitline.operations.results import KitResult
     from kitline.operations.settings import Settings
     from kitline.operations.stores import AnyReference
+    from kitline.plugin.invocation import Invocation
     from kitline.plugin.manager import Plugins
-    from kitline.plugin.records import Collected, ImportContext
+    from kitline.plugin.records import Collected, ImportContext, Parent, Statement
     from kitline.store.progress import Progress
 
 
@@ -31,6 +33,10 @@ def import_(
     settings: Settings | None = None,
     plugins: Plugins | None = None,
     options: Mapping[str, str] | None = None,
+    parents: Iterable[Parent | str] = (),
+    statements: Iterable[Statement] = (),
+    invocation: Invocation | None = None,
+    provenance: bool = True,
     move: bool = True,
     rehash: bool = False,
     progress: Progress = SILENT,
@@ -38,7 +44,8 @@ def import_(
     """Import what `source` names, such as `mlflow://runs/ID`, as the ModelKit `to`.
 
     A kit that the tool knows as made from this source is answered, after a look whether it is
-    there, unless the option `again` is `true`.
+    there, unless the option `again` is `true`. `parents`, `statements`, `invocation` and
+    `provenance` are those of `pack`, in addition to what the importer found.
 
     Raises:
         PluginError: if no installed plugin reads such sources; the message names what to install.
@@ -52,9 +59,17 @@ def import_(
     given, again = _take_again(options or {})
     with Stores(settings) as stores:
         collected = importer.collect(source, given, import_context(stores, progress))
+        collected = _with_more(collected, resolve_parents(stores, parents), statements)
         if collected.known and not again:
             known, said = answer_known(
-                stores, collected, reference, plugins=plugins, move=move, progress=progress
+                stores,
+                collected,
+                reference,
+                plugins=plugins,
+                invocation=invocation,
+                provenance=provenance,
+                move=move,
+                progress=progress,
             )
             if known is not None:
                 return known
@@ -64,10 +79,22 @@ def import_(
             reference,
             settings=settings,
             plugins=plugins,
+            invocation=invocation,
+            provenance=provenance,
             move=move,
             rehash=rehash,
             progress=progress,
         )
+
+
+def _with_more(
+    collected: Collected, parents: Sequence[Parent], statements: Iterable[Statement]
+) -> Collected:
+    return replace(
+        collected,
+        parents=unique_parents((*collected.parents, *parents)),
+        statements=(*collected.statements, *statements),
+    )
 
 
 def import_context(stores: Stores, progress: Progress = SILENT) -> ImportContext:
@@ -94,14 +121,19 @@ def pack_collected(
     *,
     settings: Settings | None = None,
     plugins: Plugins | None = None,
+    parents: Iterable[Parent | str] = (),
+    statements: Iterable[Statement] = (),
+    invocation: Invocation | None = None,
+    provenance: bool = True,
     move: bool = True,
     rehash: bool = False,
     progress: Progress = SILENT,
 ) -> KitResult:
     """Pack what an importer collected as the ModelKit `to`, and tell the tool.
 
-    Its statements are attached once the kit has landed; one that cannot be is a warning of the
-    result, and the kit stands.
+    `parents`, `statements`, `invocation` and `provenance` are those of `pack`, in addition to what
+    was collected. Statements are attached once the kit has landed; one that cannot be is a warning
+    of the result, and the kit stands.
 
     Raises:
         SourceError: if the collected tree cannot be a kit.
@@ -116,8 +148,10 @@ def pack_collected(
             annotations=collected.manifest_annotations(), created=collected.created
         ),
         origin=collected.origin,
-        parents=collected.parents,
-        statements=collected.statements,
+        parents=(*collected.parents, *parents),
+        statements=(*collected.statements, *statements),
+        invocation=invocation,
+        provenance=provenance,
         warnings=collected.warnings,
         move=move,
         rehash=rehash,

@@ -14,11 +14,13 @@ from kitline.plugin.redact import without_passwords
 from kitline.store.progress import SILENT
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from kitline.operations.results import KitResult
     from kitline.operations.settings import Settings
+    from kitline.plugin.invocation import Invocation
     from kitline.plugin.manager import Plugins
+    from kitline.plugin.records import Parent
     from kitline.store.progress import Progress
 
 
@@ -66,6 +68,9 @@ def import_many(
     settings: Settings | None = None,
     plugins: Plugins | None = None,
     options: Mapping[str, str] | None = None,
+    parents: Sequence[Parent | str] = (),
+    invocation: Invocation | None = None,
+    provenance: bool = True,
     move: bool = True,
     rehash: bool = False,
     progress: Progress = SILENT,
@@ -74,6 +79,7 @@ def import_many(
 
     Words are quoted as in a shell; lines may be blank or comments that begin with `#`. A line that
     fails does not stop the others, and what a tool knows as imported is not imported again.
+    `parents`, `invocation` and `provenance` are those of `pack` and hold for each.
     """
     settings = settings_or_default(settings)
     plugins = plugins_or_default(plugins, settings)
@@ -90,6 +96,9 @@ def import_many(
                 settings=settings,
                 plugins=plugins,
                 options=options,
+                parents=parents,
+                invocation=invocation,
+                provenance=provenance,
                 move=move,
                 rehash=rehash,
                 progress=progress,

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from kitline.operations.results import KitResult
     from kitline.operations.settings import Settings
     from kitline.operations.stores import AnyReference, Stores
+    from kitline.plugin.invocation import Invocation
     from kitline.plugin.manager import Plugins
     from kitline.plugin.records import Collected
     from kitline.store.copy import CopyResult
@@ -42,6 +43,8 @@ def answer_known(
     reference: AnyReference,
     *,
     plugins: Plugins,
+    invocation: Invocation | None = None,
+    provenance: bool = True,
     move: bool = True,
     progress: Progress = SILENT,
 ) -> tuple[KitResult | None, list[str]]:
@@ -74,6 +77,8 @@ def answer_known(
             origin=collected.origin,
             parents=collected.parents,
             statements=collected.statements,
+            invocation=invocation,
+            provenance=provenance,
             warnings=(*said, *collected.warnings),
             move=move,
         )

@@ -1,6 +1,7 @@
 """Landing: a manifest that is in a store gets its names, and its tool is told.
 
-Steps: keep tag (so that clean-up cannot take it), the tag that was asked for, statements, hooks.
+Steps: keep tag (so that clean-up cannot take it), the tag that was asked for, statements and
+provenance, hooks.
 """
 
 from __future__ import annotations
@@ -10,6 +11,8 @@ from typing import TYPE_CHECKING
 
 from kitline.errors import RegistryError, TagConflict, WriteBackFailed
 from kitline.oci.reference import Reference
+from kitline.plugin.invocation import Invocation
+from kitline.trust.predicate_types import PROVENANCE
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -84,6 +87,8 @@ def land_kit(
     origin: Origin | None = None,
     parents: Sequence[Parent] = (),
     statements: Sequence[Statement] = (),
+    invocation: Invocation | None = None,
+    provenance: bool = True,
     warnings: Sequence[str] = (),
     move: bool = True,
 ) -> KitResult:
@@ -93,13 +98,20 @@ def land_kit(
     """
     from kitline.operations.defaults import plugins_or_default
     from kitline.operations.origins import remember_origin
+    from kitline.operations.provenance import attach_provenance
     from kitline.operations.receipts import make_receipt
     from kitline.operations.results import KitResult
     from kitline.operations.statements import attach_all
 
     in_registry, tag = is_registry(reference), reference.tag
     landed = land(store, manifest, settings, tag=tag, in_registry=in_registry, may_move=move)
-    attached = attach_all(store, manifest, statements)
+    said = [each for each in statements if provenance or each.predicate_type != PROVENANCE]
+    attached = attach_all(store, manifest, said)
+    run = invocation or Invocation.from_environment()
+    if provenance and (run or not any(each.predicate_type == PROVENANCE for each in said)):
+        attached += attach_provenance(
+            store, manifest, settings, invocation=run, parents=parents, origin=origin
+        )
     receipt = make_receipt(store, manifest, layers, tag=tag, origin=origin, parents=parents)
     write_backs: tuple[WriteBack, ...] = ()
     if in_registry:

@@ -15,7 +15,7 @@ from kitline.operations.stores import Stores, read_reference
 from kitline.store.progress import SILENT
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from kitline.kit.kitfile import Kitfile
     from kitline.kit.tree import KitTree
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from kitline.operations.results import KitResult
     from kitline.operations.settings import Settings
     from kitline.operations.stores import AnyReference
+    from kitline.plugin.invocation import Invocation
     from kitline.plugin.manager import Plugins
     from kitline.plugin.records import Origin, Parent, Statement
     from kitline.store.interface import Store
@@ -47,12 +48,21 @@ def pack(
     move: bool = True,
     rehash: bool = False,
     plugins: Plugins | None = None,
+    parents: Iterable[Parent | str] = (),
+    statements: Iterable[Statement] = (),
+    invocation: Invocation | None = None,
+    provenance: bool = True,
     progress: Progress = SILENT,
 ) -> KitResult:
     """Pack a folder into a ModelKit and name it `to`.
 
     Without a Kitfile one is derived from the files alone. The digest is the same for the same
-    files, whoever packs them, where and when.
+    files and parents, whoever packs them, where and when.
+
+    `parents` are kits that this one is made from, as values or texts `[ROLE=]REFERENCE`: a tag is
+    resolved now, and the digests go into the manifest. `statements` are attached to the kit once it
+    has landed, and unless `provenance` is false, so is what run this is part of and where the
+    parents were found. The run is `invocation`, or the one that the environment names.
 
     Raises:
         SourceError: if the folder cannot be a kit.
@@ -89,6 +99,10 @@ def pack(
         reference,
         settings=settings,
         options=options,
+        parents=parents,
+        statements=statements,
+        invocation=invocation,
+        provenance=provenance,
         warnings=warnings,
         move=move,
         rehash=rehash,
@@ -104,8 +118,10 @@ def pack_tree(
     settings: Settings,
     options: PackOptions,
     origin: Origin | None = None,
-    parents: Sequence[Parent] = (),
-    statements: Sequence[Statement] = (),
+    parents: Iterable[Parent | str] = (),
+    statements: Iterable[Statement] = (),
+    invocation: Invocation | None = None,
+    provenance: bool = True,
     warnings: Sequence[str] = (),
     move: bool = True,
     rehash: bool = False,
@@ -115,10 +131,12 @@ def pack_tree(
     """Pack any tree, name the kit, attach statements, and tell the tool that it came from."""
     from kitline.kit.memo import SqliteMemo
     from kitline.kit.pack import pack as pack_into
-    from kitline.operations.remotes import with_base_kit
+    from kitline.operations.parents import resolve_parents
+    from kitline.operations.remotes import with_parents
 
     with Stores(settings) as stores:
-        options = with_base_kit(stores, tree.kitfile, options)
+        given = resolve_parents(stores, parents)
+        options, made_from = with_parents(stores, tree.kitfile, options, given)
         store = stores.open(reference)
         memo = SqliteMemo(settings.memo_file, read=not rehash)
         try:
@@ -142,8 +160,10 @@ def pack_tree(
             settings=settings,
             plugins=plugins,
             origin=origin,
-            parents=parents,
-            statements=statements,
+            parents=made_from,
+            statements=tuple(statements),
+            invocation=invocation,
+            provenance=provenance,
             warnings=(*packed.warnings, *warnings),
             move=move,
         )

@@ -7,11 +7,15 @@ from typing import TYPE_CHECKING
 
 from kitline.errors import KitlineError, SourceError
 from kitline.kit.load import load_kit
+from kitline.oci.reference import LayoutReference
 from kitline.operations.inspect import read_parents
+from kitline.operations.parents import unique_parents
 from kitline.operations.stores import read_reference
 from kitline.plugin.records import Parent, parents_text
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from kitline.kit.kitfile import Kitfile
     from kitline.kit.load import LoadedKit
     from kitline.kit.pack import PackOptions
@@ -22,23 +26,31 @@ CHAIN_LIMIT = 10
 """Most kits that may refer to each other in a row, as in kit."""
 
 
-def with_base_kit(stores: Stores, kitfile: Kitfile, options: PackOptions) -> PackOptions:
-    """Resolve the kit that `model.path` refers to, if it does.
+def with_parents(
+    stores: Stores, kitfile: Kitfile, options: PackOptions, given: Sequence[Parent]
+) -> tuple[PackOptions, tuple[Parent, ...]]:
+    """Name the kits that a kit is made from in its manifest; return them all.
 
-    Its paths are left out of the new kit, and its digest becomes a parent with the role `base`.
+    The kit that `model.path` refers to becomes a parent with the role `base`, and its paths are
+    left out of the new kit.
     """
     from kitline.oci.media_types import PARENTS
 
+    parents = tuple(given)
+    is_told = PARENTS in options.annotations and not parents  # by '--annotation', as kit would
     model = kitfile.model
-    if model is None or not model.is_remote:
-        return options
-    chain = base_chain(stores, model.path)
-    paths = tuple(part.clean_path for _, kit in chain for part, _ in kit.layers)
-    annotations = dict(options.annotations)
-    digest = chain[0][0].reference.digest
-    if PARENTS not in annotations and digest is not None:
-        annotations[PARENTS] = parents_text((Parent(digest=digest, role="base"),))
-    return replace(options, annotations=annotations, remote_paths=paths)
+    if model is not None and model.is_remote:
+        chain = base_chain(stores, model.path)
+        paths = tuple(part.clean_path for _, kit in chain for part, _ in kit.layers)
+        options = replace(options, remote_paths=paths)
+        base = chain[0][0].reference
+        if base.digest is not None:
+            where = None if isinstance(base, LayoutReference) else str(base)
+            parents = (*parents, Parent(digest=base.digest, role="base", reference=where))
+    if parents and not is_told:
+        annotations = {**options.annotations, PARENTS: parents_text(parents)}
+        options = replace(options, annotations=annotations)
+    return options, unique_parents(parents)
 
 
 def base_chain(

@@ -84,6 +84,14 @@ class Attached:
     digests: tuple[Digest, ...]
     warnings: tuple[str, ...]
 
+    def __add__(self, other: Attached) -> Attached:
+        return Attached(
+            digests=self.digests + other.digests, warnings=self.warnings + other.warnings
+        )
+
+
+NOTHING_ATTACHED = Attached(digests=(), warnings=())
+
 
 def attest(
     reference: str | AnyReference, statement: Statement, *, settings: Settings | None = None

@@ -9,8 +9,10 @@ from kitline.oci.manifest import ImageManifest
 from kitline.oci.reference import Reference
 from kitline.operations.defaults import plugins_or_default, settings_or_default
 from kitline.operations.landing import is_registry, land, tell_tools
+from kitline.operations.parents import read_parents
 from kitline.operations.results import KitResult
 from kitline.operations.stores import Stores, find_manifest, read_reference
+from kitline.plugin.invocation import Invocation
 from kitline.store.progress import SILENT
 
 if TYPE_CHECKING:
@@ -32,11 +34,14 @@ def push(
     move: bool = True,
     referrers: bool = True,
     with_history: bool = False,
+    invocation: Invocation | None = None,
+    provenance: bool = True,
     progress: Progress = SILENT,
 ) -> KitResult:
     """Push a kit of the local store to a registry.
 
     Without `to`, the name of the source is taken. A bare name goes below the setting `registry`.
+    `invocation` and `provenance` are those of `pack`.
     """
     settings = settings_or_default(settings)
     asked = read_reference(source)
@@ -61,6 +66,8 @@ def push(
             with_history=with_history,
             progress=progress,
             in_registry=is_registry(target),
+            invocation=invocation or Invocation.from_environment(),
+            provenance=provenance,
         )
 
 
@@ -145,8 +152,12 @@ def _transfer(
     with_history: bool,
     progress: Progress,
     in_registry: bool,
+    invocation: Invocation | None = None,
+    provenance: bool = False,
 ) -> KitResult:
     from kitline.operations.origins import find_origin
+    from kitline.operations.provenance import attach_provenance
+    from kitline.operations.statements import NOTHING_ATTACHED
     from kitline.store.copy import copy_kit
 
     if reference.digest is not None and reference.digest != manifest.digest:
@@ -165,6 +176,13 @@ def _transfer(
     landed = land(
         target, manifest, settings, tag=reference.tag, in_registry=in_registry, may_move=move
     )
+    origin = find_origin(settings, manifest.digest)
+    attached = NOTHING_ATTACHED
+    if provenance and invocation is not None:
+        parents = read_parents(manifest)
+        attached = attach_provenance(
+            target, manifest, settings, invocation=invocation, parents=parents, origin=origin
+        )
     write_backs: tuple[WriteBack, ...] = ()
     if in_registry and isinstance(manifest, ImageManifest):
         write_backs = tell_tools(
@@ -173,7 +191,7 @@ def _transfer(
             manifest,
             settings,
             tag=reference.tag,
-            origin=find_origin(settings, manifest.digest),
+            origin=origin,
             receipt=None,
         )
     return KitResult(
@@ -184,9 +202,9 @@ def _transfer(
         moved_bytes=copied.copied_bytes,
         moved_blobs=copied.copied,
         existing_blobs=copied.skipped + copied.mounted,
-        referrers=copied.referrers,
+        referrers=copied.referrers + len(attached.digests),
         write_backs=write_backs,
-        warnings=(*copied.warnings, *landed.warnings),
+        warnings=(*copied.warnings, *landed.warnings, *attached.warnings),
     )
 
 

@@ -11,7 +11,8 @@ if TYPE_CHECKING:
 
 _REMOVED_PREFIXES = (
     "KITLINE_", "REGISTRY_", "DOCKER_", "KITOPS_", "COSIGN_", "SIGSTORE_", "ORAS_", "XDG_", "AWS_",
-    "AZURE_", "GOOGLE_", "GCE_", "MLFLOW_", "OTEL_", "SOURCE_DATE_EPOCH",
+    "AZURE_", "GOOGLE_", "GCE_", "MLFLOW_", "OTEL_", "SOURCE_DATE_EPOCH", "GITHUB_", "GITLAB_",
+    "TF_BUILD", "CIRCLE", "BUILDKITE", "JENKINS_",
 )  # fmt: skip
 _REMOVED = {
     "http_proxy", "https_proxy", "no_proxy", "all_proxy", "ftp_proxy", "requests_ca_bundle",
