@@ -88,3 +88,19 @@ def test_resolve_finds_tags_and_digests_and_says_when_nothing_is_there(folder: P
     assert kitline.resolve(packed.reference) == packed.reference
     assert kitline.resolve("iris:v2") is None
     assert kitline.resolve("iris@" + str(Digest.of(b"no manifest"))) is None
+
+
+def test_check_login_tells_good_credentials_from_bad_ones() -> None:
+    with LocalRegistry(auth=BasicAuth(username="ann", password="s3cret")) as registry:
+        good = {registry.host: ("ann", "s3cret")}
+        bad = {registry.host: ("ann", "wrong")}
+
+        kitline.check_login(
+            registry.host, settings=replace(kitline.Settings.load(), credentials=good)
+        )
+
+        with pytest.raises(AuthenticationFailed) as caught:
+            kitline.check_login(
+                registry.host, settings=replace(kitline.Settings.load(), credentials=bad)
+            )
+    assert "wrong" not in str(caught.value)

@@ -27,6 +27,22 @@ def login(registry: str, username: str, password: str, *, settings: Settings | N
     return store_credential(host, username, password)
 
 
+def check_login(registry: str, *, settings: Settings | None = None) -> None:
+    """Ask a registry whether it is there and accepts the credentials that would be used.
+
+    Raises:
+        AuthenticationFailed: if it does not accept them, or wants some and there are none.
+        RegistryUnreachable: if it gives no usable answer.
+    """
+    from kitline.store.registry import open_registry
+
+    host = read_registry(registry)
+    with Stores(settings_or_default(settings)) as stores:
+        options = stores.registry_options(host)
+        with open_registry(Reference(registry=host, repository="x"), options) as store:
+            store.check_login()
+
+
 def logout(registry: str) -> str | None:
     """Forget what is stored for a registry; return from where, or None if there was nothing."""
     from kitline.store.registry.login import erase_credential
