@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from kitline.oci.digest import Digest
     from kitline.oci.manifest import ImageIndex, ImageManifest, Manifest
     from kitline.oci.reference import LayoutReference, PinnedReference, Reference
-    from kitline.operations.accounts import login, logout
+    from kitline.operations.accounts import check_login, login, logout
     from kitline.operations.diff import diff
     from kitline.operations.doctor import doctor
     from kitline.operations.export import export
@@ -33,13 +33,17 @@ if TYPE_CHECKING:
     from kitline.operations.naming import remove, tag
     from kitline.operations.open_kit import open_kit
     from kitline.operations.pack import pack
+    from kitline.operations.promote import Promotion, promote
     from kitline.operations.resolve import resolve
+    from kitline.operations.rollback import rollback
     from kitline.operations.settings import Settings
     from kitline.operations.sign import attest_signed, sign
+    from kitline.operations.stages import StageState, stage_history, stages
     from kitline.operations.statements import AttachedStatement, attest, read_statements
     from kitline.operations.transfer import copy, pull, push
     from kitline.operations.unpack import unpack
     from kitline.operations.verify import list_attestations, verify
+    from kitline.promotion.record import PromotionRecord
     from kitline.store.interface import Store
 
 __all__ = [
@@ -56,11 +60,15 @@ __all__ = [
     "LayoutReference",
     "Manifest",
     "PinnedReference",
+    "Promotion",
+    "PromotionRecord",
     "Reference",
     "Settings",
+    "StageState",
     "Store",
     "attest",
     "attest_signed",
+    "check_login",
     "copy",
     "diff",
     "doctor",
@@ -76,12 +84,16 @@ __all__ = [
     "open_kit",
     "pack",
     "pack_collected",
+    "promote",
     "pull",
     "push",
     "read_statements",
     "remove",
     "resolve",
+    "rollback",
     "sign",
+    "stage_history",
+    "stages",
     "tag",
     "unpack",
     "verify",
@@ -101,11 +113,15 @@ _HOMES = {
     "LayoutReference": "oci.reference",
     "Manifest": "oci.manifest",
     "PinnedReference": "oci.reference",
+    "Promotion": "operations.promote",
+    "PromotionRecord": "promotion.record",
     "Reference": "oci.reference",
     "Settings": "operations.settings",
+    "StageState": "operations.stages",
     "Store": "store.interface",
     "attest": "operations.statements",
     "attest_signed": "operations.sign",
+    "check_login": "operations.accounts",
     "copy": "operations.transfer",
     "diff": "operations.diff",
     "doctor": "operations.doctor",
@@ -121,12 +137,16 @@ _HOMES = {
     "open_kit": "operations.open_kit",
     "pack": "operations.pack",
     "pack_collected": "operations.import_",
+    "promote": "operations.promote",
     "pull": "operations.transfer",
     "push": "operations.transfer",
     "read_statements": "operations.statements",
     "remove": "operations.naming",
     "resolve": "operations.resolve",
+    "rollback": "operations.rollback",
     "sign": "operations.sign",
+    "stage_history": "operations.stages",
+    "stages": "operations.stages",
     "tag": "operations.naming",
     "unpack": "operations.unpack",
     "verify": "operations.verify",

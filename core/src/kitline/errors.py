@@ -29,6 +29,8 @@ KitlineError                      exit code 1 unless said otherwise
 │   ├── BlobNotFound
 │   └── RepositoryNotFound
 ├── TagConflict                      a tag exists and may not move
+├── PromotionLost                    another move of the stage at the same time won
+├── PromotionUndone                  a check failed, and the stage went back
 ├── StoreError                       a store cannot do what was asked
 │   ├── RegistryError                a registry answered with an error
 │   │   ├── AuthenticationFailed
@@ -232,6 +234,23 @@ class RepositoryNotFound(NotFound):
 
 class TagConflict(KitlineError):
     """A tag points elsewhere and may not be moved."""
+
+
+class PromotionLost(KitlineError):
+    """Another move of a stage at the same time won; `record` is ours, `winner` the other's."""
+
+    def __init__(self, message: str, *, record: str, winner: str) -> None:
+        super().__init__(message)
+        self.record = record
+        self.winner = winner
+
+
+class PromotionUndone(KitlineError):
+    """The check of a promotion failed; `digest` is what the stage holds now."""
+
+    def __init__(self, message: str, *, digest: str) -> None:
+        super().__init__(message)
+        self.digest = digest
 
 
 class StoreError(KitlineError):

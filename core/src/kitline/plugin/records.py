@@ -188,15 +188,25 @@ class PushedEvent:
 class PromotedEvent:
     """A stage now points at a digest."""
 
-    reference: PinnedReference
+    reference: PinnedReference | LayoutReference
+    """In the repository of the stage, which may be another than that of the kit."""
     stage: str
     previous: Digest | None = None
     """What the stage pointed at before."""
     origin: Origin | None = None
+    """None if the kit was not imported here, so that nobody knows."""
+    seq: int = 0
+    """The number of the move in the history of the stage; the first is 1."""
+    record: Digest | None = None
+    """The digest of the promotion record."""
+    action: str = "promote"
+    """`promote` or `rollback`."""
+    reason: str = ""
 
     @property
     def digest(self) -> Digest:
         """The digest of the kit."""
+        assert self.reference.digest is not None  # a pinned reference has one
         return self.reference.digest
 
 

@@ -1,0 +1,114 @@
+"""kitline promote: a stage such as production points at a kit from now on."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from kitline.cli import options
+from kitline.cli.keys import ask_password, signing_key_option
+
+if TYPE_CHECKING:
+    from kitline.operations.promote import Promotion
+
+
+@click.command(
+    "promote",
+    short_help="Point a stage such as production at a kit, on record.",
+    epilog="Example: kitline promote registry.example/team/iris@sha256:… production"
+    " --require metric:accuracy:ge:0.9 --reason 'passed review'",
+)
+@click.argument("reference", metavar="REF")
+@click.argument("stage")
+@click.option("--reason", default="", help="Why, for the record.")
+@click.option(
+    "--require",
+    multiple=True,
+    metavar="WHAT,…",
+    help="What has to hold: signed, attestation:TYPE, metric:NAME:ge:0.9, newer-than:STAGE.",
+)
+@click.option(
+    "--verify-key",
+    metavar="KEY",
+    help="Public key for 'signed'; attestations and metrics then have to be signed with it too.",
+)
+@click.option(
+    "--check", metavar="CMD", help="Run this afterwards; if it fails, the stage is rolled back."
+)
+@click.option("--to", metavar="REPO", help="A repository of the stage's own; the kit is copied.")
+@signing_key_option(required=False)
+@options.write_back_option
+@options.with_options(*options.connection_options)
+@options.quiet_option
+@options.json_option
+def command(
+    reference: str,
+    stage: str,
+    reason: str,
+    require: tuple[str, ...],
+    verify_key: str | None,
+    check: str | None,
+    to: str | None,
+    key: str | None,
+    write_back: str | None,
+    plain_http: bool,
+    insecure: bool,
+    ca_file: str | None,
+    quiet: bool,
+    as_json: bool,
+) -> None:
+    """Point STAGE at the kit REF, and put that on record.
+
+    The records are the truth and the tag STAGE follows them. Promoting what the stage holds already
+    records nothing. With --key the record is signed.
+    """
+    from kitline.operations.promote import promote
+
+    settings = options.load_settings(
+        reference,
+        to,
+        plain_http=plain_http,
+        insecure=insecure,
+        ca_file=ca_file,
+        write_back=write_back,
+    )
+    result = promote(
+        reference,
+        stage,
+        reason=reason,
+        require=require,
+        check=check,
+        to=to,
+        key=key,
+        verify_key=verify_key,
+        settings=settings,
+        plugins=options.load_plugins(settings),
+        ask_password=ask_password(),
+    )
+    print_promotion(result, as_json=as_json, quiet=quiet)
+
+
+def print_promotion(result: Promotion, *, as_json: bool, quiet: bool) -> None:
+    """Print what moved: words on stderr, the pinned reference as the last line of stdout."""
+    for warning in result.warnings:
+        options.warn(warning)
+    for each in result.write_backs:
+        if each.warning:
+            options.warn(f"{each.plugin} was not told: {each.warning}")
+        elif not quiet:
+            options.say(f"told {each.plugin}: {each.target}")
+    if as_json:
+        options.print_json(result.to_json())
+        return
+    if not quiet:
+        options.say(_words(result))
+    click.echo(str(result.reference))
+
+
+def _words(result: Promotion) -> str:
+    if not result.changed:
+        return f"{result.stage} holds {result.digest} already (record {result.seq})"
+    moved = "rolled back" if result.action == "rollback" else "moved"
+    before = f" from {result.previous}" if result.previous is not None else ""
+    return f"{result.stage} {moved}{before} to {result.digest} (record {result.seq})"

@@ -1,0 +1,265 @@
+"""Stages: what `production` and the others hold, since when, and who put it there."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from kitline.errors import UsageError
+from kitline.operations.defaults import settings_or_default
+from kitline.operations.promote import read_repository
+from kitline.operations.promote_records import RecordReader
+from kitline.operations.stores import Stores
+from kitline.promotion.names import CUSTOMARY, check_stage, find_record_tag
+from kitline.promotion.times import read_moment, time_text
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from kitline.oci.digest import Digest
+    from kitline.operations.settings import Settings
+    from kitline.operations.stores import AnyReference
+    from kitline.promotion.history import History
+    from kitline.promotion.record import PromotionRecord
+    from kitline.store.interface import Store
+    from kitline.trust.authority import Authority
+
+
+@dataclass(frozen=True, kw_only=True)
+class StageState:
+    """What a stage holds, by its history, and whether its tag agrees."""
+
+    stage: str
+    repository: str
+    digest: Digest | None
+    """What it holds by its history; None if nothing was ever promoted, or not yet then."""
+    tag: Digest | None
+    """What its tag points at now; None if there is none, or another time was asked for."""
+    seq: int = 0
+    record: Digest | None = None
+    action: str = ""
+    when: datetime | None = None
+    who: str = ""
+    who_from: str = ""
+    reason: str = ""
+    signed: bool = False
+    signed_by: str = ""
+    """Who signed the record, if that was verified."""
+    previous: Digest | None = None
+    """What it held before."""
+    moved_outside: bool = False
+    """Whether the tag points at something that no record names: not kitline moved it."""
+    lags: bool = False
+    """Whether the tag points elsewhere than the history says, or is missing."""
+    history: tuple[PromotionRecord, ...] = field(default=(), repr=False)
+    """All records, oldest first, those that lost included."""
+    problems: tuple[str, ...] = ()
+
+    @property
+    def lost(self) -> tuple[PromotionRecord, ...]:
+        """Moves that lost against another at the same time."""
+        return tuple(each for each in self.history if each.lost)
+
+    @property
+    def note(self) -> str:
+        """What is wrong with it, in a few words; empty if nothing is."""
+        if self.moved_outside:
+            return f"moved outside kitline: the tag points at {self.tag}"
+        if self.lags:
+            return "the tag is missing" if self.tag is None else f"the tag lags at {self.tag}"
+        return ""
+
+    @property
+    def shown_history(self) -> tuple[PromotionRecord, ...]:
+        """The records, up to the one that held at the time that was asked for."""
+        return tuple(each for each in self.history if each.seq <= self.seq)
+
+    def to_json(self, *, history: bool = False) -> dict[str, Any]:
+        """Return the stage as `--json` prints it; with `history`, every move of it."""
+        moves = {"history": [each.to_json() for each in self.shown_history]} if history else {}
+        return {
+            "stage": self.stage,
+            "repository": self.repository,
+            "digest": _text(self.digest),
+            "reference": None if self.digest is None else f"{self.repository}@{self.digest}",
+            "tag": _text(self.tag),
+            "seq": self.seq,
+            "record": _text(self.record),
+            "action": self.action,
+            "when": None if self.when is None else time_text(self.when),
+            "who": self.who,
+            "whoFrom": self.who_from,
+            "reason": self.reason,
+            "signed": self.signed,
+            "verifiedWith": self.signed_by or None,
+            "previous": _text(self.previous),
+            "movedOutside": self.moved_outside,
+            "tagLags": self.lags,
+            "lost": [each.to_json() for each in self.lost],
+            "problems": list(self.problems),
+            **moves,
+        }
+
+
+@dataclass(frozen=True, kw_only=True)
+class StageTable:
+    """The stages of one or many repositories, in order; iterate over it."""
+
+    states: tuple[StageState, ...]
+    warnings: tuple[str, ...] = ()
+
+    def __iter__(self) -> Iterator[StageState]:
+        return iter(self.states)
+
+    def __len__(self) -> int:
+        return len(self.states)
+
+    def __getitem__(self, number: int) -> StageState:
+        return self.states[number]
+
+    def to_json(self, *, history: bool = False) -> dict[str, Any]:
+        """Return the table as `--json` prints it; with `history`, every move of each stage."""
+        return {
+            "stages": [each.to_json(history=history) for each in self.states],
+            "warnings": list(self.warnings),
+        }
+
+
+def stages(
+    pattern: str | AnyReference,
+    *,
+    history: str | None = None,
+    at: str | datetime | None = None,
+    key: str | None = None,
+    settings: Settings | None = None,
+) -> StageTable:
+    """Return what the stages of a repository hold; nothing is written.
+
+    Args:
+        pattern: A repository, or several: `registry.example/team/*`, `team/*` in the local store.
+        history: One stage only; what it held is in `.history` of the one that is returned.
+        at: What they held at that time: RFC 3339, a date, or a span such as `2h`.
+        key: Public key; records that its owner signed say so.
+        settings: By default those of files and environment.
+
+    Raises:
+        UsageError: if a name or time cannot be read.
+    """
+    settings = settings_or_default(settings)
+    moment = None if at is None else read_moment(at, datetime.now(UTC))
+    if history is not None:
+        check_stage(history)
+    authorities = _authorities(key)
+    found: list[StageState] = []
+    with Stores(settings) as stores:
+        names = [read_repository(pattern)]
+        warnings: list[str] = []
+        for each in names:
+            store = stores.open(each)
+            wanted = [history] if history is not None else list_stages(store)
+            found += [
+                read_stage(
+                    store, name, at=moment, authorities=authorities, workers=settings.concurrency
+                )
+                for name in wanted
+            ]
+    return StageTable(states=tuple(found), warnings=tuple(warnings))
+
+
+def stage_history(
+    repository: str | AnyReference,
+    stage: str,
+    *,
+    key: str | None = None,
+    settings: Settings | None = None,
+) -> list[PromotionRecord]:
+    """Return every move of a stage, oldest first; those that lost against another say so.
+
+    With a public `key`, the records that its owner signed say so.
+    """
+    settings = settings_or_default(settings)
+    check_stage(stage)
+    with Stores(settings) as stores:
+        store = stores.open(read_repository(repository))
+        reader = RecordReader(
+            store, stage, authorities=_authorities(key), workers=settings.concurrency
+        )
+        return list(reader.read().history.records)
+
+
+def read_stage(
+    store: Store,
+    stage: str,
+    *,
+    at: datetime | None = None,
+    authorities: Sequence[Authority] = (),
+    workers: int = 4,
+) -> StageState:
+    """Return what a stage of a store holds; for policies, too.
+
+    With `authorities`, each record in `.history` that one of them signed names it in `.signed_by`.
+    """
+    check_stage(stage)
+    found = store.find_tag(stage)
+    read = RecordReader(store, stage, authorities=authorities, workers=workers).read()
+    history = read.history
+    tag = None if found is None or at is not None else found.digest
+    line = history.line if at is None else history.until(at)
+    head = line[-1] if line else None
+    return StageState(
+        stage=stage,
+        repository=store.name,
+        digest=None if head is None else head.kit,
+        tag=tag,
+        **_head_fields(head, history),
+        moved_outside=tag is not None and tag not in history.kits,
+        lags=at is None and tag != history.kit,
+        history=history.records,
+        problems=read.problems,
+    )
+
+
+def _head_fields(head: PromotionRecord | None, history: History) -> dict[str, Any]:
+    if head is None:
+        return {}
+    return {
+        "seq": head.seq,
+        "record": head.digest,
+        "action": head.action,
+        "when": head.when,
+        "who": head.who,
+        "who_from": head.who_from,
+        "reason": head.reason,
+        "signed": head.signed,
+        "signed_by": head.signed_by,
+        "previous": history.before(head),
+    }
+
+
+def list_stages(store: Store) -> list[str]:
+    """Return the stages of a store: those with records, and customary ones that are only tags."""
+    tags = store.list_tags()
+    recorded = {each.stage for tag in tags if (each := find_record_tag(tag)) is not None}
+    return sorted({*(each for each in recorded if _is_stage(each)), *(set(tags) & set(CUSTOMARY))})
+
+
+def _is_stage(name: str) -> bool:
+    try:
+        check_stage(name)
+    except UsageError:
+        return False
+    return True
+
+
+def _authorities(key: str | None) -> tuple[Authority, ...]:
+    if key is None:
+        return ()
+    from kitline.trust.authority import KeyAuthority
+    from kitline.trust.key_source import load_public_key
+
+    return (KeyAuthority(key=load_public_key(key)),)
+
+
+def _text(digest: Digest | None) -> str | None:
+    return None if digest is None else str(digest)
