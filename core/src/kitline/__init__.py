@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from kitline.operations.open_kit import open_kit
     from kitline.operations.pack import pack
     from kitline.operations.promote import Promotion, promote
+    from kitline.operations.policy import admit
     from kitline.operations.resolve import resolve
     from kitline.operations.rollback import rollback
     from kitline.operations.settings import Settings
@@ -66,6 +67,7 @@ __all__ = [
     "Settings",
     "StageState",
     "Store",
+    "admit",
     "attest",
     "attest_signed",
     "check_login",
@@ -119,6 +121,7 @@ _HOMES = {
     "Settings": "operations.settings",
     "StageState": "operations.stages",
     "Store": "store.interface",
+    "admit": "operations.policy",
     "attest": "operations.statements",
     "attest_signed": "operations.sign",
     "check_login": "operations.accounts",

@@ -17,6 +17,7 @@ from kitline.cli import options
 @options.no_keep_tag_option
 @options.write_back_option
 @options.no_move_option
+@options.policy_option
 @options.with_options(*options.referrers_options, *options.connection_options)
 @options.quiet_option
 @options.json_option
@@ -28,6 +29,7 @@ def command(
     no_move: bool,
     no_referrers: bool,
     with_history: bool,
+    policy: str | None,
     plain_http: bool,
     insecure: bool,
     ca_file: str | None,
@@ -43,6 +45,7 @@ def command(
         plain_http=plain_http,
         insecure=insecure,
         ca_file=ca_file,
+        policy=policy,
         write_back=write_back,
         no_keep_tag=no_keep_tag,
     )

@@ -18,6 +18,7 @@ from kitline.cli.pack import read_pairs
 @click.option(
     "-o", "--option", "pairs", multiple=True, metavar="K=V", help="Option of the exporter."
 )
+@options.policy_option
 @options.with_options(*options.connection_options)
 @options.quiet_option
 @options.json_option
@@ -25,6 +26,7 @@ def command(
     source: str,
     target: str,
     pairs: tuple[str, ...],
+    policy: str | None,
     plain_http: bool,
     insecure: bool,
     ca_file: str | None,
@@ -38,7 +40,7 @@ def command(
     from kitline.operations.export import export
 
     settings = options.load_settings(
-        source, plain_http=plain_http, insecure=insecure, ca_file=ca_file
+        source, plain_http=plain_http, insecure=insecure, ca_file=ca_file, policy=policy
     )
     plugins = options.load_plugins(settings)
     with options.progress_shown(quiet=quiet) as progress:

@@ -62,6 +62,11 @@ made_from_options = (
     ),
     no_provenance_option,
 )
+policy_option = click.option(
+    "--policy",
+    type=click.Path(exists=True, dir_okay=False),
+    help="File with a [policy] that has to be obeyed too, as that of KITLINE_POLICY.",
+)
 connection_options = (
     click.option("--plain-http", is_flag=True, help="Speak plain HTTP to the registries named."),
     click.option("--insecure", is_flag=True, help="Do not check the registry's certificate."),
@@ -91,15 +96,19 @@ def load_settings(
     insecure: bool = False,
     ca_file: str | None = None,
     no_keep_tag: bool = False,
+    policy: str | None = None,
     **options: object,
 ) -> Settings:
     """Collect the settings; `--plain-http` and `--insecure` hold for the registries in `names`."""
     from dataclasses import replace
+    from pathlib import Path
 
     from kitline.operations.settings import Settings
 
     keep_tag = "false" if no_keep_tag else None
     settings = Settings.load(options={**options, "ca_file": ca_file, "keep_tag": keep_tag})
+    if policy is not None:
+        settings = settings.with_policy(Path(policy))
     hosts = _registries(names, settings)
     if plain_http:
         settings = replace(settings, plain_http=(*settings.plain_http, *hosts))

@@ -15,6 +15,7 @@ from kitline.cli import options
 @click.argument("source", metavar="REF")
 @click.argument("name", required=False)
 @options.no_move_option
+@options.policy_option
 @options.with_options(*options.referrers_options, *options.connection_options)
 @options.quiet_option
 @options.json_option
@@ -24,6 +25,7 @@ def command(
     no_move: bool,
     no_referrers: bool,
     with_history: bool,
+    policy: str | None,
     plain_http: bool,
     insecure: bool,
     ca_file: str | None,
@@ -37,7 +39,7 @@ def command(
     from kitline.operations.transfer import pull
 
     settings = options.load_settings(
-        source, plain_http=plain_http, insecure=insecure, ca_file=ca_file
+        source, plain_http=plain_http, insecure=insecure, ca_file=ca_file, policy=policy
     )
     with options.progress_shown(quiet=quiet) as progress:
         result = pull(

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 @click.option("-i", "--ignore-existing", is_flag=True, help="Leave files that are there alone.")
 @click.option("--include-remote", is_flag=True, help="Also fetch datasets that lie in other kits.")
 @click.option("--no-sync", is_flag=True, help="Do not wait until the disk holds everything.")
+@options.policy_option
 @options.with_options(*options.connection_options)
 @options.quiet_option
 @options.json_option
@@ -43,6 +44,7 @@ def command(
     ignore_existing: bool,
     include_remote: bool,
     no_sync: bool,
+    policy: str | None,
     plain_http: bool,
     insecure: bool,
     ca_file: str | None,
@@ -55,7 +57,7 @@ def command(
     if overwrite and ignore_existing:
         raise click.UsageError("--overwrite and --ignore-existing exclude each other")
     settings = options.load_settings(
-        source, plain_http=plain_http, insecure=insecure, ca_file=ca_file
+        source, plain_http=plain_http, insecure=insecure, ca_file=ca_file, policy=policy
     )
     existing: Overwrite = "replace" if overwrite else "skip" if ignore_existing else "refuse"
     with options.progress_shown(quiet=quiet) as progress:

@@ -47,6 +47,7 @@ if TYPE_CHECKING:
     type=click.Path(exists=True, dir_okay=False),
     help="Roots of a sigstore instance of your own, as JSON.",
 )
+@options.policy_option
 @options.with_options(*options.connection_options)
 @options.quiet_option
 @options.json_option
@@ -58,6 +59,7 @@ def command(
     identity: str | None,
     issuer: str | None,
     trusted_root: str | None,
+    policy: str | None,
     plain_http: bool,
     insecure: bool,
     ca_file: str | None,
@@ -67,12 +69,13 @@ def command(
     """Verify that the kit REF is signed; exits with 3 and names the failed check if it is not.
 
     Signatures and attestations of cosign are accepted in both of its forms. A kit that has only
-    attestations is not signed.
+    attestations is not signed. Policies have to allow its use too: that of --policy, and those in
+    force; with one, no key needs to be named.
     """
     from kitline.operations.verify import verify
 
     settings = options.load_settings(
-        reference, plain_http=plain_http, insecure=insecure, ca_file=ca_file
+        reference, plain_http=plain_http, insecure=insecure, ca_file=ca_file, policy=policy
     )
     result = verify(
         reference,
@@ -94,6 +97,8 @@ def _print(result: Verified, *, as_json: bool, quiet: bool) -> None:
     if not quiet:
         if result.signature is not None:
             options.say(f"signed by {result.signed_by} ({result.signature.form})")
+        for origin in result.policies:
+            options.say(f"allowed by the policy of {origin}")
         for each in result.attestations:
             options.say(f"attested by {result.signed_by}: {each.predicate_type} ({each.form})")
     click.echo(str(result.reference))

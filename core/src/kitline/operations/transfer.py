@@ -10,6 +10,7 @@ from kitline.oci.reference import Reference
 from kitline.operations.defaults import plugins_or_default, settings_or_default
 from kitline.operations.landing import is_registry, land, tell_tools
 from kitline.operations.parents import read_parents
+from kitline.operations.policy import check_found, check_use
 from kitline.operations.results import KitResult
 from kitline.operations.stores import Stores, find_manifest, read_reference
 from kitline.plugin.invocation import Invocation
@@ -81,7 +82,11 @@ def pull(
     with_history: bool = False,
     progress: Progress = SILENT,
 ) -> KitResult:
-    """Pull a kit from a registry into the local store, under `name` or the name that was asked."""
+    """Pull a kit from a registry into the local store, under `name` or the name that was asked.
+
+    Raises:
+        PolicyError: if a policy does not allow it to be used; nothing was written.
+    """
     settings = settings_or_default(settings)
     asked = read_reference(source)
     remote = _remote_of(asked, settings)
@@ -93,6 +98,7 @@ def pull(
     with Stores(settings) as stores:
         origin = stores.open(remote)
         manifest = find_manifest(origin, remote)
+        check_use(origin, manifest, remote, use="pull", settings=settings, stores=stores)
         return _transfer(
             origin,
             manifest,
@@ -119,11 +125,19 @@ def copy(
     with_history: bool = False,
     progress: Progress = SILENT,
 ) -> KitResult:
-    """Copy a kit between any two of: registry, local store, `oci:` folder, `oci-archive:` file."""
+    """Copy a kit between any two of: registry, local store, `oci:` folder, `oci-archive:` file.
+
+    Raises:
+        PolicyError: if a policy does not allow it to be used. Pushing is no use: what was made here
+            has to get where others judge it.
+    """
     settings = settings_or_default(settings)
     asked, target = read_reference(source), read_reference(to)
+    is_push = isinstance(asked, Reference) and asked.is_bare and is_registry(target)
     with Stores(settings) as stores:
         found = stores.find(asked)
+        if not is_push:
+            check_found(found, stores, use="copy")
         return _transfer(
             found.store,
             found.manifest,

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kitline.errors import NotSigned, UsageError
 from kitline.operations.defaults import settings_or_default
+from kitline.operations.policy import check_found
 from kitline.operations.stores import Found, Stores, find_manifest, read_reference
 from kitline.trust import predicate_types
 from kitline.trust.authority import Authority, IdentityAuthority, KeyAuthority
@@ -31,10 +32,13 @@ class Verified:
 
     reference: PinnedReference | LayoutReference
     digest: Digest
-    signed_by: str
+    signed_by: str | None
+    """Whom it was verified with; None if only policies were asked."""
     signature: Evidence | None
     """None if no signature was asked for."""
     attestations: tuple[Evidence, ...] = ()
+    policies: tuple[str, ...] = ()
+    """The policies that allow it to be used, by where they were read."""
 
     def __str__(self) -> str:
         return str(self.reference)
@@ -47,6 +51,7 @@ class Verified:
             "verifiedWith": self.signed_by,
             "signature": None if self.signature is None else self.signature.to_json(),
             "attestations": [each.to_json() for each in self.attestations],
+            "policies": list(self.policies),
         }
 
 
@@ -59,27 +64,44 @@ def verify(
     trusted_root: str | Path | None = None,
     attestations: Sequence[str] = (),
     signature: bool = True,
+    policy: str | Path | None = None,
     settings: Settings | None = None,
 ) -> Verified:
-    """Verify that a kit is signed, with a public key or by an identity (keyless).
+    """Verify that a kit is signed, with a public key or by an identity (keyless), or by policy.
 
     Each type in `attestations` has to be attested to as well, by the same authority. A kit that has
-    only attestations is not signed; with `signature=False` that is not asked.
+    only attestations is not signed; with `signature=False` that is not asked. Policies are always
+    asked too: that of the file `policy` and those in force; then nothing else has to be named.
 
     Raises:
         NotSigned: if a signature or attestation is missing or fails a check, which is named.
+        PolicyError: if a policy does not allow it to be used.
         UnusableKey: if the key cannot be read.
         NotFound: if there is no such kit.
     """
     kinds = [predicate_types.predicate_type(each) for each in attestations]
     if not signature and not kinds:
         raise UsageError("nothing to verify: neither a signature nor an attestation is asked for")
-    authority = read_authority(key, identity, issuer, trusted_root)
+    settings = settings_or_default(settings)
+    if policy is not None:
+        settings = settings.with_policy(Path(policy))
+    named = key or identity or issuer or kinds or not settings.policy.gates
+    authority = read_authority(key, identity, issuer, trusted_root) if named else None
     asked = read_reference(reference)
-    with Stores(settings_or_default(settings)) as stores:
+    with Stores(settings) as stores:
         held = stores.find(asked)
+        check_found(held, stores, use="verify")
+        policies = tuple(each.origin for each in settings.policy.gates)
+        if authority is None:
+            return Verified(
+                reference=held.reference,
+                digest=held.manifest.digest,
+                signed_by=None,
+                signature=None,
+                policies=policies,
+            )
         try:
-            return _verify(held, authority, kinds, signature=signature)
+            verified = _verify(held, authority, kinds, signature=signature)
         except NotSigned:
             # a pulled copy may lack what was attached since
             store = stores.open(asked)
@@ -87,7 +109,8 @@ def verify(
                 raise
             manifest = find_manifest(store, asked)
             found = Found(store=store, manifest=manifest, reference=held.reference, asked=asked)
-            return _verify(found, authority, kinds, signature=signature)
+            verified = _verify(found, authority, kinds, signature=signature)
+        return replace(verified, policies=policies)
 
 
 def read_authority(
@@ -108,7 +131,8 @@ def read_authority(
         return KeyAuthority(key=load_public_key(key))
     if not identity or not issuer:
         raise UsageError(
-            "nothing to verify with: name a public key, or a certificate's identity and its issuer"
+            "nothing to verify with: name a public key, a certificate's identity and its issuer, or"
+            " a policy"
         )
     root = Path(trusted_root) if trusted_root is not None else None
     return IdentityAuthority(identity=identity, issuer=issuer, trusted_root=root)
