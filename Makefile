@@ -73,10 +73,12 @@ bench: $(STAMP) peers ## kitline, kit, oras-py and curl side by side (10 GiB of 
 	@$(BIN)/python benchmarks/run.py $(ARGS)
 
 .PHONY: docs
-docs: $(STAMP) ## write the generated pages again (command line, Kitfile schema)
-	@$(BIN)/python docs/generate.py $(ARGS)
+docs: $(STAMP) ## write the generated pages again, and build the documentation in site/
+	@$(BIN)/python docs/generate.py
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --clean $(ARGS) 2>&1 | sed '/^INFO/d'
+	@echo 'open site/index.html'
 
 .PHONY: clean
 clean: ## remove the virtual environment, peers, caches
-	@rm -rf $(VENV) .peers .demo .bench .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	@rm -rf $(VENV) .peers .demo .bench site .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
 	@find . -name __pycache__ -prune -exec rm -rf {} +

@@ -8,10 +8,12 @@ from __future__ import annotations
 import re
 import sys
 from pathlib import Path
+from typing import Any
 
 import click
 from kitline.cli.main import cli
-from kitline.kit.schema import schema_text
+from kitline.kit.schema import schema, schema_text
+from kitline.oci import media_types
 
 ROOT = Path(__file__).parent.parent
 TABLE = re.compile(
@@ -47,6 +49,59 @@ def commands_page() -> str:
     return "\n".join(pages)
 
 
+def kitfile_page() -> str:
+    """Return the Kitfile's fields, one table for each kind of object."""
+    whole = schema()
+    pages = [
+        "# Kitfile\n\nThe fields of a Kitfile, as KitOps' `kit` 1.15 and kitline read them; written"
+        " by `make docs`\nfrom the declarations that the reader uses. For editors there is a"
+        " [JSON Schema](../kitfile.schema.json).\n"
+    ]
+    for title, each in (("Kitfile", whole), *sorted(whole["$defs"].items())):
+        needed = each.get("required", [])
+        rows = [
+            f"| `{name}`{', needed' if name in needed else ''} | {_kind(what)}"
+            f" | {what.get('description', '')} |"
+            for name, what in each.get("properties", {}).items()
+        ]
+        table = "\n".join(["| field | holds | which is |", "|---|---|---|", *rows])
+        pages.append(f"## {title}\n\n{table}\n")
+    return "\n".join(pages)
+
+
+def _kind(what: dict[str, Any]) -> str:
+    if "$ref" in what:
+        return f"[{what['$ref'].rpartition('/')[2]}](#{what['$ref'].rpartition('/')[2].lower()})"
+    if "anyOf" in what or "oneOf" in what:
+        kinds = [_kind(each) for each in what.get("anyOf") or what["oneOf"]]
+        return " or ".join(dict.fromkeys(each for each in kinds if each != "null"))
+    if "items" in what:
+        return f"list of {_kind(what['items'])}"
+    kinds = what.get("type", "anything")
+    if isinstance(kinds, list):
+        return "text" if "string" in kinds else kinds[0]
+    return {"string": "text", "object": "mapping"}.get(kinds, str(kinds))
+
+
+def annotations_page() -> str:
+    """Return every media type and annotation key that kitline reads or writes."""
+    source = Path(media_types.__file__).read_text("utf-8")
+    rows, heading, before = [], "", ""
+    for line in source.splitlines():
+        if line.startswith("# ") and not before.startswith("# "):
+            heading = line[2:].partition(":")[0]
+        before = line
+        if line.startswith("# "):
+            continue
+        if found := re.match(r'(\w+): Final = "([^"]+)"', line):
+            rows.append(f"| `{found[2]}` | {heading} |")
+    table = "\n".join(["| media type or key | from |", "|---|---|", *rows])
+    return (
+        "# Annotations and artifact types\n\nWhat stands in manifests that kitline reads or writes;"
+        f" written by `make docs` from `oci/media_types.py`.\n\n{table}\n"
+    )
+
+
 def documents() -> dict[Path, str]:
     """Return every generated file with its content."""
     readme = ROOT / "README.md"
@@ -54,6 +109,8 @@ def documents() -> dict[Path, str]:
         readme: TABLE.sub(lambda _: verb_table(), readme.read_text("utf-8")),
         ROOT / "docs/commands.md": commands_page(),
         ROOT / "docs/kitfile.schema.json": schema_text(),
+        ROOT / "docs/reference/kitfile.md": kitfile_page(),
+        ROOT / "docs/reference/annotations.md": annotations_page(),
     }
 
 
