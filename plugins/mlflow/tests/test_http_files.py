@@ -12,9 +12,9 @@ from urllib.parse import parse_qs, unquote, urlsplit
 
 import pytest
 from kitline.errors import SourceError
+from kitline_mlflow.artifact_folders import list_files
 from kitline_mlflow.files import fetch_files, find_files, open_files
 from kitline_mlflow.http_files import HttpFiles
-from kitline_mlflow.server import list_files
 from mlflow.store.artifact.http_artifact_repo import HttpArtifactRepository
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ import subprocess
 import sys
 
 import pytest
-from kitline_mlflow.server import without_secrets
+from kitline_mlflow.server_address import without_secrets
 
 
 def test_loading_the_plugin_imports_no_tool_and_no_http() -> None:

@@ -16,9 +16,9 @@ from kitline.kit.kitfile import Kitfile, Model
 from kitline.kit.pack import pack
 from kitline.plugin import FileTree
 from kitline.store.memory import MemoryStore
+from kitline_mlflow.artifact_folders import list_files
 from kitline_mlflow.downloads import Downloads
 from kitline_mlflow.files import fetch_files, find_files, open_files
-from kitline_mlflow.server import list_files
 from mlflow.entities import FileInfo
 from mlflow.store.artifact.artifact_repo import ArtifactRepository
 

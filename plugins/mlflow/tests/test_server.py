@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 from kitline.errors import SourceError
+from kitline_mlflow.artifact_folders import list_files
 from kitline_mlflow.http_files import HttpFiles
 from kitline_mlflow.redact import Redactor
 from kitline_mlflow.run_provenance import run_provenance
-from kitline_mlflow.server import Server, list_files, may_name_folders
+from kitline_mlflow.server import Server
+from kitline_mlflow.server_address import may_name_folders
 
 if TYPE_CHECKING:
     from pathlib import Path

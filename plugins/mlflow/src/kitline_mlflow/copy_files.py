@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from kitline.errors import TargetError
 
-from kitline_mlflow.server import list_files
+from kitline_mlflow.artifact_folders import list_files
 
 if TYPE_CHECKING:
     from pathlib import Path

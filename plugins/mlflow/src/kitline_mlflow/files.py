@@ -15,13 +15,13 @@ from typing import TYPE_CHECKING, Protocol
 from kitline.errors import SourceError
 from kitline.plugin import Entry
 
+from kitline_mlflow.artifact_folders import list_files
 from kitline_mlflow.downloads import Downloads
 from kitline_mlflow.google_files import GoogleFiles
 from kitline_mlflow.http_files import HttpFiles
 from kitline_mlflow.local_files import local_entry
 from kitline_mlflow.redact import clean_address
 from kitline_mlflow.s3_files import S3Files
-from kitline_mlflow.server import list_files
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -5,34 +5,26 @@ MLflow is imported inside functions: it takes seconds. Nothing global of it is s
 
 from __future__ import annotations
 
-from functools import cached_property, partial
-from ipaddress import ip_address
+from functools import cached_property
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar, cast
-from urllib.parse import urlsplit, urlunsplit
+from typing import TYPE_CHECKING, cast
 
 from kitline.errors import SourceError
 
+from kitline_mlflow.artifact_folders import find_repository, list_files
 from kitline_mlflow.artifact_hosts import check_artifact_host
-from kitline_mlflow.http_files import list_folder
-from kitline_mlflow.redact import Redactor, clean_address
+from kitline_mlflow.redact import clean_address
+from kitline_mlflow.server_address import SQLITE, may_name_folders, without_secrets
+from kitline_mlflow.server_calls import Calls
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Mapping
 
     from mlflow import MlflowClient
     from mlflow.entities import LoggedModel, Metric, Run, Trace
     from mlflow.entities.model_registry import ModelVersion, PromptVersion
     from mlflow.store.artifact.artifact_repo import ArtifactRepository
-    from mlflow.store.entities.paged_list import PagedList
-
-T = TypeVar("T")
-_MISSING = ("RESOURCE_DOES_NOT_EXIST", "NOT_FOUND")
-_SQLITE = "sqlite:///"
-_ENTRIES = 1_000_000
-_HOPS = 10
-_DEPTH = 64
 
 
 class Server:
@@ -54,6 +46,7 @@ class Server:
 
         self.uri = uri or mlflow.get_tracking_uri()
         self.name = without_secrets(self.uri)
+        self._calls = Calls(self.name)
         self._local_artifacts = local_artifacts
         self._artifact_hosts = artifact_hosts
 
@@ -83,11 +76,11 @@ class Server:
         Raises:
             SourceError: if the server does not have it or does not answer.
         """
-        return self._get(f"run {run_id!r}", lambda: self.client.get_run(run_id))
+        return self._calls.get(f"run {run_id!r}", lambda: self.client.get_run(run_id))
 
     def find_run(self, run_id: str) -> Run | None:
         """Return a run, or None if the server does not have it."""
-        return self._find(f"run {run_id!r}", lambda: self.client.get_run(run_id))
+        return self._calls.find(f"run {run_id!r}", lambda: self.client.get_run(run_id))
 
     def find_children(self, run: Run) -> list[str]:
         """Return the ids of the runs nested in a run."""
@@ -98,7 +91,7 @@ class Server:
     def find_experiment_name(self, experiment_id: str) -> str | None:
         """Return the name of an experiment, or None if the server does not have it."""
         what = f"experiment {experiment_id!r}"
-        found = self._find(what, lambda: self.client.get_experiment(experiment_id))
+        found = self._calls.find(what, lambda: self.client.get_experiment(experiment_id))
         return found.name if found is not None else None
 
     def get_experiment_id(self, experiment: str) -> str:
@@ -110,11 +103,11 @@ class Server:
         what = f"experiment {experiment!r}"
         found = None
         if experiment.isdecimal():
-            found = self._find(what, lambda: self.client.get_experiment(experiment))
+            found = self._calls.find(what, lambda: self.client.get_experiment(experiment))
         if found is None:
-            found = self._find(what, lambda: self.client.get_experiment_by_name(experiment))
+            found = self._calls.find(what, lambda: self.client.get_experiment_by_name(experiment))
         if found is None:
-            raise self._missing(what)
+            raise self._calls.missing(what)
         return str(found.experiment_id)
 
     def list_runs(self, experiment_id: str) -> list[Run]:
@@ -123,7 +116,7 @@ class Server:
 
     def list_models(self, experiment_id: str) -> list[LoggedModel]:
         """Return the logged models of an experiment, the oldest first."""
-        return self._pages(
+        return self._calls.pages(
             f"the models of experiment {experiment_id!r}",
             lambda token: self.client.search_logged_models(
                 [experiment_id],
@@ -135,7 +128,7 @@ class Server:
     def get_history(self, run_id: str, key: str) -> list[Metric]:
         """Return all values that a metric had."""
         what = f"metric {key!r} of run {run_id!r}"
-        return self._get(what, lambda: list(self.client.get_metric_history(run_id, key)))
+        return self._calls.get(what, lambda: list(self.client.get_metric_history(run_id, key)))
 
     def get_model(self, model_id: str) -> LoggedModel:
         """Return a logged model.
@@ -144,20 +137,20 @@ class Server:
             SourceError: if the server does not have it, or it was deleted.
         """
         what = f"logged model {model_id!r}"
-        return self._get(what, lambda: self.client.get_logged_model(model_id))
+        return self._calls.get(what, lambda: self.client.get_logged_model(model_id))
 
     def find_model(self, model_id: str) -> LoggedModel | None:
         """Return a logged model, or None if it was deleted."""
         what = f"logged model {model_id!r}"
-        return self._find(what, lambda: self.client.get_logged_model(model_id))
+        return self._calls.find(what, lambda: self.client.get_logged_model(model_id))
 
     def get_version(self, name: str, version: str | None, alias: str | None) -> ModelVersion:
         """Return a version of a registered model, by number or by alias."""
         if version is not None:
             number, what = version, f"version {version} of model {name!r}"
-            return self._get(what, lambda: self.client.get_model_version(name, number))
+            return self._calls.get(what, lambda: self.client.get_model_version(name, number))
         champion, what = str(alias), f"model {name!r} with the alias {alias!r}"
-        return self._get(what, lambda: self.client.get_model_version_by_alias(name, champion))
+        return self._calls.get(what, lambda: self.client.get_model_version_by_alias(name, champion))
 
     def list_versions(self, name: str) -> list[str]:
         """Return the version numbers of a registered model, the oldest first.
@@ -166,9 +159,9 @@ class Server:
             SourceError: if there is no such model.
         """
         what = f"registered model {name!r}"
-        self._get(what, lambda: self.client.get_registered_model(name))
+        self._calls.get(what, lambda: self.client.get_registered_model(name))
         quoted = name.replace("'", "''")
-        found = self._pages(
+        found = self._calls.pages(
             what,
             lambda token: self.client.search_model_versions(f"name='{quoted}'", page_token=token),
         )
@@ -182,18 +175,20 @@ class Server:
         """
         if version is not None:
             number, what = version, f"version {version} of prompt {name!r}"
-            found = self._find(what, lambda: self.client.get_prompt_version(name, number))
+            found = self._calls.find(what, lambda: self.client.get_prompt_version(name, number))
         else:
             best, what = str(alias), f"prompt {name!r} with the alias {alias!r}"
-            found = self._find(what, lambda: self.client.get_prompt_version_by_alias(name, best))
+            found = self._calls.find(
+                what, lambda: self.client.get_prompt_version_by_alias(name, best)
+            )
         if found is None:
-            raise self._missing(what)
+            raise self._calls.missing(what)
         return cast("PromptVersion", found)
 
     def list_traces(self, run: Run) -> list[Trace]:
         """Return the traces of a run."""
         what = f"the traces of run {run.info.run_id!r}"
-        return self._pages(
+        return self._calls.pages(
             what,
             lambda token: self.client.search_traces(
                 locations=[run.info.experiment_id], run_id=run.info.run_id, page_token=token
@@ -207,21 +202,11 @@ class Server:
             SourceError: if a server elsewhere names a folder of this machine, or its credentials
                 would go to another host.
         """
-        # the module path is the one that MLflow's plugin documentation names
-        from mlflow.store.artifact.artifact_repo import ArtifactRepository
-        from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
         from mlflow.store.artifact.http_artifact_repo import HttpArtifactRepository
         from mlflow.store.artifact.local_artifact_repo import LocalArtifactRepository
 
         what = f"artifacts at {clean_address(location)!r}"
-        artifacts = self._get(
-            what, lambda: get_artifact_repository(location, tracking_uri=self.uri)
-        )
-        for _ in range(_HOPS):  # 'runs:/…' and 'models:/…' stand for a place that the server names
-            inner = getattr(artifacts, "repo", None)
-            if not isinstance(inner, ArtifactRepository):
-                break
-            artifacts = inner
+        artifacts = self._calls.get(what, lambda: find_repository(location, self.uri))
         if isinstance(artifacts, HttpArtifactRepository):
             check_artifact_host(str(artifacts.artifact_uri), self.uri, self._artifact_hosts)
         is_local = isinstance(artifacts, LocalArtifactRepository)
@@ -248,128 +233,18 @@ class Server:
         self.client.set_logged_model_tags(model_id, dict(tags))
 
     def _runs(self, experiment_id: str, query: str, what: str) -> list[Run]:
-        return self._pages(
+        return self._calls.pages(
             what,
             lambda token: self.client.search_runs(
                 [experiment_id], query, order_by=["attributes.start_time ASC"], page_token=token
             ),
         )
 
-    def _pages(self, what: str, page: Callable[[str | None], PagedList[Any]]) -> list[Any]:
-        found: list[Any] = []
-        token: str | None = None
-        while True:
-            more = self._get(what, partial(page, token))
-            found += more
-            if not more.token or more.token == token:
-                return found
-            token = more.token
-
-    def _find(self, what: str, read: Callable[[], T]) -> T | None:
-        try:
-            return self._read(what, read)
-        except _Missing:
-            return None
-
-    def _get(self, what: str, read: Callable[[], T]) -> T:
-        try:
-            return self._read(what, read)
-        except _Missing as error:
-            raise self._missing(what) from error.__cause__
-
-    def _read(self, what: str, read: Callable[[], T]) -> T:
-        from mlflow.exceptions import MlflowException
-
-        try:
-            return read()
-        except MlflowException as error:
-            if error.error_code in _MISSING:
-                raise _Missing from error
-            raise self._failed(what, error) from error
-        except OSError as error:  # what MLflow's HTTP client raises is one too
-            raise self._failed(what, error) from error
-
-    def _missing(self, what: str) -> SourceError:
-        return SourceError(
-            f"{what} is not at the MLflow server {self.name!r}; name another with"
-            " MLFLOW_TRACKING_URI or '-o tracking_uri=…'"
-        )
-
-    def _failed(self, what: str, error: Exception) -> SourceError:
-        reason = Redactor().text(" ".join(str(error).split()))
-        return SourceError(f"cannot read {what} from the MLflow server {self.name!r}: {reason}")
-
     def _refuse_new_database(self) -> None:
         """MLflow makes an empty database where there is none; reading should not."""
-        path = self.uri.removeprefix(_SQLITE)
-        if self.uri.startswith(_SQLITE) and not Path(path.partition("?")[0]).is_file():
+        path = self.uri.removeprefix(SQLITE)
+        if self.uri.startswith(SQLITE) and not Path(path.partition("?")[0]).is_file():
             raise SourceError(
                 f"no MLflow database at {path!r}; name the tracking server with"
                 " MLFLOW_TRACKING_URI or '-o tracking_uri=…'"
             )
-
-
-class _Missing(Exception):
-    """The server does not have it."""
-
-
-def may_name_folders(uri: str) -> bool:
-    """Tell whether a tracking server is on this machine, so that its folders are ours."""
-    parts = urlsplit(uri)
-    if parts.scheme.lower() not in ("http", "https"):
-        return True  # a database or folder that the user named
-    try:
-        host = parts.hostname or ""
-        return host == "localhost" or ip_address(host).is_loopback
-    except ValueError:
-        return False
-
-
-def without_secrets(uri: str) -> str:
-    """Return a tracking address without password and query; relative databases made absolute."""
-    if uri.startswith(_SQLITE):
-        path = Path(uri.removeprefix(_SQLITE).partition("?")[0])
-        return f"{_SQLITE}{path.absolute()}"
-    parts = urlsplit(uri)
-    user, at, host = parts.netloc.rpartition("@")
-    netloc = f"{user.partition(':')[0]}@{host}" if at else host
-    return urlunsplit((parts.scheme, netloc, parts.path, "", ""))
-
-
-def list_files(artifacts: ArtifactRepository) -> Iterator[tuple[str, int | None]]:
-    """Return all files of an artifact folder with their sizes, as a remote server lists them.
-
-    Raises:
-        SourceError: if the listing has no end.
-    """
-    waiting: list[str | None] = [None]
-    seen: set[str] = set()
-    while waiting:
-        for path, is_folder, size in _list_folder(artifacts, waiting.pop()):
-            if path in seen:  # some servers list a folder within itself
-                continue
-            seen.add(path)
-            if len(seen) > _ENTRIES or path.count("/") > _DEPTH:
-                raise SourceError(
-                    f"the listing of {clean_address(artifacts.artifact_uri)!r} has no end: more"
-                    f" than {_ENTRIES} entries, or folders more than {_DEPTH} deep"
-                )
-            if is_folder:
-                waiting.append(path)
-            else:
-                yield path, size
-
-
-def _list_folder(
-    artifacts: ArtifactRepository, path: str | None
-) -> Iterable[tuple[str, bool, int | None]]:
-    from mlflow.store.artifact.http_artifact_repo import HttpArtifactRepository
-
-    if isinstance(artifacts, HttpArtifactRepository):
-        return list_folder(artifacts, path)
-    try:
-        found = artifacts.list_artifacts(path)
-    except Exception as cause:  # whatever the store's own client raises
-        where, reason = clean_address(artifacts.artifact_uri), " ".join(str(cause).split())
-        raise SourceError(f"cannot list {where!r}: {Redactor().text(reason)}") from cause
-    return [(each.path, each.is_dir, each.file_size) for each in found]
