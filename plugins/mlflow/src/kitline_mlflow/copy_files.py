@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from kitline.errors import TargetError
 
 from kitline_mlflow.artifact_folders import list_files
+from kitline_mlflow.model_yaml import read_yaml
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -22,7 +23,7 @@ def rewrite_model_file(path: Path, model: LoggedModel, run_id: str | None) -> No
     """Put the ids of the new logged model into an MLmodel, in place of those it was made with."""
     import yaml
 
-    described = yaml.safe_load(path.read_bytes())
+    described = read_yaml(path.read_bytes(), f"{path.name!r} in the kit")
     ids = {
         "artifact_path": model.artifact_location,
         "model_id": model.model_id,

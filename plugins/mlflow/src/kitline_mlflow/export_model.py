@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from kitline.errors import SourceError
 from kitline.plugin import kit_layers, read_kit
 
-from kitline_mlflow.model_file import LIMIT
+from kitline_mlflow.model_yaml import LIMIT, read_flavors
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -72,27 +72,13 @@ def find_inner_model(kit: Kit) -> InnerModel:
             path = min(described, key=lambda path: (path.count("/"), path))
             small = found.beside(path)
             folder = path.rpartition("/")[0]
-            return InnerModel(folder=folder, small=small, description=_parse(small[MLMODEL], path))
+            description = read_flavors(small[MLMODEL], f"{path!r} in the kit")
+            return InnerModel(folder=folder, small=small, description=description)
     raise SourceError(
         f"{kit.reference} holds no MLmodel in its model drawer, so MLflow cannot load it;"
         " import it from MLflow ('kitline import mlflow://runs/ID …') or pack a folder that"
         " 'mlflow.…save_model' wrote; '-o as=source' registers it for download alone"
     )
-
-
-def _parse(text: bytes, path: str) -> dict[str, Any]:
-    import yaml
-
-    what = f"{path!r} in the kit"
-    if len(text) > LIMIT:
-        raise SourceError(f"{what} is larger than {LIMIT} bytes")
-    try:
-        parsed = yaml.safe_load(text)
-    except (yaml.YAMLError, UnicodeDecodeError, RecursionError, ValueError) as cause:
-        raise SourceError(f"{what} is not YAML: {' '.join(str(cause).split())}") from cause
-    if not isinstance(parsed, dict) or not isinstance(parsed.get("flavors"), dict):
-        raise SourceError(f"{what} names no flavor")
-    return {str(key): value for key, value in parsed.items()}
 
 
 class SmallFilesLater(Mapping[str, bytes]):

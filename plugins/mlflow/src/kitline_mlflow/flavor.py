@@ -10,7 +10,7 @@ from kitline.plugin import PinnedReference, Reference
 
 from kitline_mlflow.files import FOLDER
 from kitline_mlflow.flavor_choice import choose_flavor
-from kitline_mlflow.pointer import FLAVOR_NAME, read_pointer, read_yaml, write_pointer
+from kitline_mlflow.pointer import FLAVOR_NAME, read_folder, read_pointer, write_pointer
 
 if TYPE_CHECKING:
     from types import ModuleType
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from mlflow.models import Model
 
 _WRAPPER = "python_function"
-_MLMODEL = "MLmodel"
 _IDS = ("artifact_path", "model_id", "model_uuid", "run_id", "utc_time_created")
 
 
@@ -45,7 +44,7 @@ def save_model(
     ids = {key: described[key] for key in _IDS if described.get(key)}
     write_pointer(folder, pinned, Path(inner) if inner else _fetch(pinned), ids=ids)
     if mlflow_model is not None:
-        _describe(mlflow_model, read_yaml((folder / _MLMODEL).read_bytes()))
+        _describe(mlflow_model, read_folder(folder))
 
 
 def load_model(uri: str | Reference, flavor: str | ModuleType | None = None, **kwargs: Any) -> Any:
@@ -102,7 +101,7 @@ def _fetch(reference: Reference) -> Path:
 
 
 def _only_flavor(folder: Path) -> str:
-    flavors = read_yaml((folder / _MLMODEL).read_bytes()).get("flavors")
+    flavors = read_folder(folder).get("flavors")
     names = [name for name in flavors if name != _WRAPPER] if isinstance(flavors, dict) else []
     if len(names) > 1:
         raise UsageError(

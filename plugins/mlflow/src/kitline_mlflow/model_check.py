@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from kitline.errors import SourceError
 
 from kitline_mlflow.files import FOLDER
-from kitline_mlflow.model_file import read_small
+from kitline_mlflow.model_yaml import read_small
 from kitline_mlflow.redact import Redactor
 
 if TYPE_CHECKING:

@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Any
 
 from kitline.errors import SourceError
 
+from kitline_mlflow.model_yaml import LIMIT, read_flavors, read_small
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from kitline.plugin import Entry
 
-LIMIT = 4 << 20
-"""Most bytes of an MLmodel; signatures and input schemas stay far below."""
 _VALUES = 1_000_000
 """Most values in the flavors of an MLmodel; YAML can name one list often, and nest such lists."""
 _WRAPPER = "python_function"
@@ -64,10 +64,8 @@ class ModelFile:
         Raises:
             SourceError: if it is not what MLflow writes, or names a path outside its folder.
         """
-        parsed = parse_yaml(text, what)
-        flavors = parsed.get("flavors") if isinstance(parsed, dict) else None
-        if not isinstance(flavors, dict) or not flavors:
-            raise SourceError(f"{what} names no flavor")
+        parsed = read_flavors(text, what)
+        flavors = parsed["flavors"]
         own = {str(name): value for name, value in flavors.items() if name != _WRAPPER}
         formats = {_text(each, "serialization_format") for each in own.values()} - {""}
         named = list(_named_paths(flavors, what))
@@ -103,38 +101,6 @@ def read_model_text(files: tuple[Entry, ...], folder: str, what: str) -> bytes:
     if entry is None:
         raise SourceError(f"{what} has no file MLmodel")
     return read_small(entry, LIMIT, f"the MLmodel of {what}")
-
-
-def read_small(entry: Entry, limit: int, what: str) -> bytes:
-    """Return the content of a file.
-
-    Raises:
-        SourceError: if it is larger than `limit` bytes.
-    """
-    if entry.open is None:
-        raise SourceError(f"{what} is no file")
-    with entry.open(0) as stream:
-        content = bytearray()
-        chunk = memoryview(bytearray(1 << 16))
-        while len(content) <= limit and (count := stream.readinto(chunk)):
-            content += chunk[:count]
-    if len(content) > limit:
-        raise SourceError(f"{what} is larger than {limit} bytes")
-    return bytes(content)
-
-
-def parse_yaml(text: bytes, what: str) -> Any:
-    """Read safe YAML.
-
-    Raises:
-        SourceError: if it is none.
-    """
-    import yaml
-
-    try:
-        return yaml.safe_load(text)
-    except (yaml.YAMLError, UnicodeDecodeError, RecursionError, ValueError) as cause:
-        raise SourceError(f"{what} is not YAML: {' '.join(str(cause).split())}") from cause
 
 
 def _named_paths(

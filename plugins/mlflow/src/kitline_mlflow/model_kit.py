@@ -17,7 +17,7 @@ from kitline.plugin import Code, Collected, FileTree, Kitfile, Model, Origin
 
 from kitline_mlflow.files import FOLDER
 from kitline_mlflow.model_check import check_files
-from kitline_mlflow.model_file import read_small
+from kitline_mlflow.model_yaml import read_small
 from kitline_mlflow.normalise import normalise
 from kitline_mlflow.options import RECIPE, Options
 from kitline_mlflow.parents import find_parents

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 from kitline.plugin import bytes_entry
 
 from kitline_mlflow.files import FOLDER
-from kitline_mlflow.model_file import parse_yaml, read_model_text
+from kitline_mlflow.model_file import read_model_text
+from kitline_mlflow.model_yaml import read_yaml
 
 if TYPE_CHECKING:
     from kitline.plugin import Entry
@@ -47,7 +48,7 @@ def _normalised(entry: Entry, files: tuple[Entry, ...], how: Normalise) -> Entry
 def _model_file(text: bytes) -> bytes:
     import yaml
 
-    fields = parse_yaml(text, "the MLmodel")
+    fields = read_yaml(text, "the MLmodel")
     kept = {key: value for key, value in fields.items() if key not in VOLATILE}
     # as MLflow writes it
     return yaml.safe_dump(kept, default_flow_style=False, allow_unicode=True, encoding="utf-8")

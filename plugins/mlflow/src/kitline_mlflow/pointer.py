@@ -13,7 +13,7 @@ from kitline.errors import SourceError
 from kitline.plugin import PinnedReference
 
 from kitline_mlflow.files import FOLDER
-from kitline_mlflow.model_file import LIMIT
+from kitline_mlflow.model_yaml import LIMIT, read_small, read_yaml
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -69,7 +69,7 @@ def read_pointer(folder: Path) -> PinnedReference | None:
     Raises:
         SourceError: if it is one and names no kit.
     """
-    flavors = read_yaml((folder / "MLmodel").read_bytes()).get("flavors")
+    flavors = read_folder(folder).get("flavors")
     own = flavors.get(FLAVOR_NAME) if isinstance(flavors, dict) else None
     if own is None:
         return None
@@ -85,8 +85,18 @@ def read_pointer(folder: Path) -> PinnedReference | None:
     return pinned
 
 
+def read_folder(folder: Path) -> dict[str, Any]:
+    """Return what the MLmodel in a folder says.
+
+    Raises:
+        SourceError: if it is not what MLflow writes.
+    """
+    path = folder / "MLmodel"
+    return read_yaml(path.read_bytes(), repr(str(path)))
+
+
 def _described(pinned: PinnedReference, mlmodel: bytes | None) -> dict[str, Any]:
-    inner = read_yaml(mlmodel) if mlmodel is not None else {}
+    inner = read_yaml(mlmodel, "the MLmodel") if mlmodel is not None else {}
     flavors = inner.get("flavors")
     wrapper = flavors.get("python_function") if isinstance(flavors, dict) else None
     wrapper = wrapper if isinstance(wrapper, dict) else {}
@@ -117,38 +127,11 @@ def small_files(folder: Path) -> dict[str, bytes]:
 def small_entries(files: Iterable[Entry]) -> dict[str, bytes]:
     """Return the same from the files of a kit."""
     wanted = {f"{FOLDER}/{name}": name for name in ("MLmodel", *_ENVIRONMENT)}
-    return {wanted[each.path]: _read_entry(each) for each in files if each.path in wanted}
-
-
-def _read_entry(entry: Entry) -> bytes:
-    assert entry.open is not None
-    with entry.open(0) as stream:
-        buffer = memoryview(bytearray(LIMIT + 1))
-        length = 0
-        while length <= LIMIT and (count := stream.readinto(buffer[length:])):
-            length += count
-    if length > LIMIT:
-        raise SourceError(f"{entry.path!r} is larger than {LIMIT} bytes")
-    return bytes(buffer[:length])
-
-
-def read_yaml(text: bytes) -> dict[str, Any]:
-    """Read an MLmodel by safe YAML.
-
-    Raises:
-        SourceError: if it is not what MLflow writes.
-    """
-    import yaml
-
-    if len(text) > LIMIT:
-        raise SourceError(f"an MLmodel is larger than {LIMIT} bytes")
-    try:
-        parsed = yaml.safe_load(text)
-    except (yaml.YAMLError, UnicodeDecodeError, RecursionError, ValueError) as cause:
-        raise SourceError(f"an MLmodel is not YAML: {' '.join(str(cause).split())}") from cause
-    if not isinstance(parsed, dict):
-        raise SourceError("an MLmodel is not a mapping")
-    return parsed
+    return {
+        wanted[each.path]: read_small(each, LIMIT, repr(each.path))
+        for each in files
+        if each.path in wanted
+    }
 
 
 def _with_kitline(name: str, content: bytes) -> bytes:
@@ -159,7 +142,7 @@ def _with_kitline(name: str, content: bytes) -> bytes:
         return content
     import yaml
 
-    conda = read_yaml(content)
+    conda = read_yaml(content, name)
     listed = conda.get("dependencies")
     for each in listed if isinstance(listed, list) else ():
         if isinstance(each, dict) and isinstance(each.get("pip"), list):

@@ -154,7 +154,7 @@ def test_a_pointer_whose_digest_and_reference_differ_is_refused(tmp_path: Path) 
 
 @pytest.mark.parametrize("text", ["- a", "a: [", "!!python/object/apply:os.system [ls]"])
 def test_an_inner_mlmodel_that_is_not_mlflows_is_refused(tmp_path: Path, text: str) -> None:
-    with pytest.raises(SourceError, match="an MLmodel is not"):
+    with pytest.raises(SourceError, match="the MLmodel is not"):
         write_pointer(tmp_path / "p", PINNED, {"MLmodel": text.encode()})
 
 
