@@ -5,12 +5,12 @@ MLflow chooses run and model ids and the creation time of a model itself; all el
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from kitline.plugin import PinnedReference
 
 from kitline_mlflow import tags as names
+from kitline_mlflow.manifest_parents import manifest_parents, parent_digests
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 _T = TypeVar("_T")
 SOURCE_RUN = "kitline.source.run-id"
 """On a copied run: the id that it had where it was made."""
-_PARENTS = "io.kitline.parents"
 _DATA = "data"
 _FOREIGN = ("mlflow.parentRunId", "mlflow.log-model.history", "mlflow.linkedPrompts")
 """Tags with ids of the other server."""
@@ -95,22 +94,15 @@ def names_of(kit: Kit) -> dict[str, str]:
     found = {names.DIGEST: str(kit.manifest.digest)}
     if isinstance(kit.reference, PinnedReference):
         found[names.REFERENCE] = str(kit.reference)
-    parents = _parents(kit)
-    return found | ({names.PARENT: ",".join(each for each, _ in parents)} if parents else {})
+    parents = parent_digests(kit.manifest.annotations)
+    return found | ({names.PARENT: ",".join(parents)} if parents else {})
 
 
 def _inputs_of(kit: Kit) -> dict[str, str]:
     """Return the run's stamp of the kits that it was given, which no statement repeats."""
-    data = [digest for digest, role in _parents(kit) if role == _DATA]
+    parents = manifest_parents(kit.manifest.annotations)
+    data = [digest for digest, role in parents if role == _DATA]
     return {names.INPUT: ",".join(data)} if data else {}
-
-
-def _parents(kit: Kit) -> list[tuple[str, str]]:
-    text = kit.manifest.annotations.get(_PARENTS, "[]")
-    try:
-        return [(str(each["digest"]), str(each.get("role"))) for each in json.loads(text)]
-    except (ValueError, TypeError, KeyError, AttributeError):
-        return []
 
 
 def _metrics(facts: Facts, run: RunFacts, model_id: str) -> list[Metric]:

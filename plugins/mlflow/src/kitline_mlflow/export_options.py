@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, get_args
 
 from kitline.errors import UsageError
+
+from kitline_mlflow.aliases import RULE, is_alias
+from kitline_mlflow.options import is_true
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -14,8 +16,6 @@ if TYPE_CHECKING:
 Mode = Literal["source", "pointer", "copy"]
 MODES: tuple[Mode, ...] = get_args(Mode)
 _KNOWN = ("alias", "as", "experiment", "prompts", "register", "tracking_uri")
-# what MLflow accepts; it keeps 'latest' and 'v<number>' for itself
-_ALIAS = re.compile(r"(?!latest\Z)(?![vV][0-9]+\Z)[A-Za-z0-9_-]{1,255}\Z", re.ASCII)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,7 +52,7 @@ class ExportOptions:
             register=register,
             aliases=tuple(_alias(each) for each in aliases),
             experiment=_name(given, "experiment"),
-            prompts=_flag(given, "prompts", default=True),
+            prompts=is_true(given, "prompts", default=True),
             tracking_uri=given.get("tracking_uri"),
         )
 
@@ -72,16 +72,6 @@ def _name(given: Mapping[str, str], key: str) -> str | None:
 
 
 def _alias(text: str) -> str:
-    if not _ALIAS.match(text):
-        raise UsageError(
-            f"option 'alias' is {text!r}; MLflow takes letters, digits, '-' and '_',"
-            " and keeps 'latest' and 'v1', 'v2'… for itself"
-        )
+    if not is_alias(text):
+        raise UsageError(f"option 'alias' is {text!r}, none that MLflow takes: {RULE}")
     return text
-
-
-def _flag(given: Mapping[str, str], key: str, *, default: bool) -> bool:
-    text = given.get(key, "true" if default else "false").lower()
-    if text not in ("true", "false"):
-        raise UsageError(f"option {key!r} is {text!r}, neither 'true' nor 'false'")
-    return text == "true"

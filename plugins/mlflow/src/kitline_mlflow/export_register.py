@@ -10,7 +10,8 @@ from kitline.plugin import ExportResult, PinnedReference
 from kitline_mlflow.export_model import SmallFilesLater, find_inner_model
 from kitline_mlflow.export_server import EXPORTED
 from kitline_mlflow.importer import MODEL_ID
-from kitline_mlflow.register import log_pointer, register_version
+from kitline_mlflow.log_pointer import log_pointer
+from kitline_mlflow.register import register_version
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -17,7 +17,7 @@ from kitline.plugin import PinnedReference, Reference, without_passwords
 
 from kitline_mlflow.importer import MODEL_ID, RUN_ID
 from kitline_mlflow.log_model_reference import LAYOUTS, Place
-from kitline_mlflow.register import RegisteredVersion, Registration, register_version
+from kitline_mlflow.register import RegisteredVersion, register_version
 from kitline_mlflow.write_back import Landed, client_of, explain, import_command, tag_all
 
 if TYPE_CHECKING:
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
     from kitline_mlflow.log_model_info import ModelKitInfo
     from kitline_mlflow.log_model_parts import Parts
+    from kitline_mlflow.registration import Registration
     from kitline_mlflow.server import Server
 
 

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 _ROLE = "data"
 
 
-def read_parents(given: Iterable[object]) -> tuple[Parent, ...]:
+def given_parents(given: Iterable[object]) -> tuple[Parent, ...]:
     """Return the parents that were given to `log_model`.
 
     Each is a digest, a pinned reference, a `Parent`, or anything with a `.reference`, such as

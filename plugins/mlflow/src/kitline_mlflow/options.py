@@ -63,12 +63,12 @@ class Options:
         return cls(
             model=given.get("model"),
             tracking_uri=given.get("tracking_uri"),
-            allow_unfinished=_is_true(given, "allow-unfinished"),
+            allow_unfinished=is_true(given, "allow-unfinished"),
             drawers=_drawers(given.get("drawers")),
             normalise=_normalise(given.get("normalize", "false")),
             facts_in_kit=_one_of(given, "run-facts", ("statement", "in-kit")) == "in-kit",
-            traces=_is_true(given, "traces"),
-            local_artifacts=_is_true(given, "local-artifacts"),
+            traces=is_true(given, "traces"),
+            local_artifacts=is_true(given, "local-artifacts"),
             artifact_hosts=tuple(
                 each.strip() for each in given.get("artifact-hosts", "").split(",") if each.strip()
             ),
@@ -77,8 +77,13 @@ class Options:
         )
 
 
-def _is_true(given: Mapping[str, str], key: str) -> bool:
-    value = given.get(key, "false").lower()
+def is_true(given: Mapping[str, str], key: str, *, default: bool = False) -> bool:
+    """Read an option that is `true` or `false`.
+
+    Raises:
+        UsageError: if it is neither.
+    """
+    value = given.get(key, str(default)).lower()
     if value not in ("true", "false"):
         raise UsageError(f"option {key!r} is {value!r}, neither 'true' nor 'false'")
     return value == "true"

@@ -8,30 +8,27 @@ the digest. A server that refuses a `modelkit` source gets a pointer.
 from __future__ import annotations
 
 import json
-import re
-import tempfile
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from kitline.errors import UsageError
 from kitline.plugin import without_passwords
 
 from kitline_mlflow import tags as names
 from kitline_mlflow.export_ambient import ambient_server
-from kitline_mlflow.pointer import write_pointer
+from kitline_mlflow.log_pointer import log_pointer
+from kitline_mlflow.registration import known_kind
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
+    from pathlib import Path
 
     from kitline.plugin import PinnedReference
     from mlflow import MlflowClient
     from mlflow.entities.model_registry import ModelVersion
 
-RegisterAs = Literal["model", "modelkit", "pointer"]
-KINDS: tuple[RegisterAs, ...] = ("model", "modelkit", "pointer")
-_ALIAS = re.compile(r"[A-Za-z0-9_-]+\Z", re.ASCII)
-_VERSION = re.compile(r"[vV][0-9]+\Z", re.ASCII)
+    from kitline_mlflow.registration import RegisterAs
+
 _VERSIONS_TAG = "mlflow.modelVersions"
 _EXISTS = ("RESOURCE_ALREADY_EXISTS", "ALREADY_EXISTS")
 _REFUSED = ("INVALID_PARAMETER_VALUE", "PERMISSION_DENIED", "BAD_REQUEST")
@@ -53,35 +50,6 @@ class RegisteredVersion:
     def uri(self) -> str:
         """What MLflow's functions take: `models:/name/version`."""
         return f"models:/{self.name}/{self.version}"
-
-
-@dataclass(frozen=True, kw_only=True)
-class Registration:
-    """A version that was asked for; none if there is no `name`."""
-
-    name: str | None = None
-    kind: RegisterAs = "model"
-    aliases: tuple[str, ...] = ()
-
-    @classmethod
-    def read(cls, name: str | None, register_as: str, aliases: Iterable[str]) -> Registration:
-        """Check what can be checked before anything is made.
-
-        Raises:
-            UsageError: naming what MLflow would refuse in the end.
-        """
-        listed = (aliases,) if isinstance(aliases, str) else tuple(aliases)
-        if name is None and listed:
-            raise UsageError("aliases belong to a registered model; give registered_model_name")
-        if name is not None and (not name or set(name) & set("/:")):
-            raise UsageError(f"registered_model_name {name!r} is empty or holds '/' or ':'")
-        for alias in listed:
-            if not _ALIAS.match(alias) or alias == "latest" or _VERSION.match(alias):
-                raise UsageError(
-                    f"alias {alias!r} is not letters, digits, '_' and '-', or is 'latest' or 'v…',"
-                    " which MLflow keeps for itself"
-                )
-        return cls(name=name, kind=known_kind(register_as), aliases=listed)
 
 
 def register_version(
@@ -128,14 +96,6 @@ def register_version(
         existed=existed,
         warnings=(warning,) if warning else (),
     )
-
-
-def known_kind(register_as: str) -> RegisterAs:
-    """Return `register_as`, or refuse it."""
-    for kind in KINDS:
-        if kind == register_as:
-            return kind
-    raise UsageError(f"register_as is {register_as!r}, not one of {', '.join(KINDS)}")
 
 
 @dataclass(frozen=True)
@@ -205,53 +165,6 @@ class _Maker:
         if self.run_id is not None:
             return str(self.client.get_run(self.run_id).info.experiment_id)
         return "0"
-
-
-def log_pointer(
-    client: MlflowClient,
-    pinned: PinnedReference,
-    *,
-    name: str,
-    experiment_id: str,
-    inner: Path | Mapping[str, bytes] | None = None,
-    run_id: str | None = None,
-) -> str:
-    """Log the pointer to a kit as a logged model of its own; return its id."""
-    model = client.create_logged_model(
-        experiment_id,
-        name=name,
-        source_run_id=run_id,
-        tags={names.DIGEST: str(pinned.digest), names.REFERENCE: str(pinned)},
-    )
-    try:
-        fill_pointer(client, model.model_id, pinned, inner=inner, run_id=run_id)
-    except BaseException:
-        client.finalize_logged_model(model.model_id, "FAILED")
-        raise
-    client.finalize_logged_model(model.model_id, "READY")
-    return str(model.model_id)
-
-
-def fill_pointer(
-    client: MlflowClient,
-    model_id: str,
-    pinned: PinnedReference,
-    *,
-    inner: Path | Mapping[str, bytes] | None = None,
-    run_id: str | None = None,
-) -> None:
-    """Upload the pointer to a kit as the files of a logged model that is not READY yet."""
-    model = client.get_logged_model(model_id)
-    ids = {
-        "artifact_path": model.artifact_location,
-        "model_id": model_id,
-        "model_uuid": model_id,
-        "run_id": run_id,
-    }
-    with tempfile.TemporaryDirectory(prefix="kitline-pointer-") as folder:
-        path = Path(folder, "model")
-        write_pointer(path, pinned, inner, ids={key: each for key, each in ids.items() if each})
-        client.log_model_artifacts(model_id, str(path))
 
 
 def _find_version(

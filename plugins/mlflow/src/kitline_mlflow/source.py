@@ -17,6 +17,8 @@ from dataclasses import dataclass
 from kitline.errors import UsageError
 from kitline.plugin import without_passwords
 
+from kitline_mlflow.aliases import is_alias
+
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,255}\Z", re.ASCII)
 _MODEL_ID = re.compile(r"m-[0-9a-f]{32}\Z", re.ASCII)
 _HOST = re.compile(r"(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?\Z", re.ASCII)
@@ -24,7 +26,6 @@ _LOOPBACK = re.compile(r"(?:localhost|127(?:\.[0-9]+){3}|\[::1\])(?::[0-9]+)?\Z"
 _NAME = re.compile(r"[^/:@\x00-\x1f\x7f]{1,256}\Z")
 _KINDS = ("runs", "experiments", "models", "prompts")
 _VERSION = re.compile(r"[0-9]{1,18}\Z", re.ASCII)
-_ALIAS = re.compile(r"[A-Za-z0-9_-]{1,255}\Z", re.ASCII)
 _FORMS = (
     "'mlflow://runs/ID', 'mlflow://HOST/experiments/E/runs/ID', 'runs:/ID', 'models:/m-ID',"
     " 'models:/NAME/VERSION', 'models:/NAME@ALIAS' or 'prompts:/NAME/VERSION'"
@@ -186,7 +187,7 @@ def _named(rest: str, text: str, what: str) -> tuple[str, str | None, str | None
         raise _unknown(text, f"{name!r} is not the name of a {what}")
     if slash and not _VERSION.match(version):
         raise _unknown(text, f"{version!r} is not a version number")
-    if at and not _ALIAS.match(alias):
+    if at and not is_alias(alias):
         raise _unknown(text, f"{alias!r} is not an alias")
     # '03' is the version 3: one spelling for each
     return name, str(int(version)) if slash else None, alias if at else None

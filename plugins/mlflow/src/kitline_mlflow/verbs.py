@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from kitline.errors import UsageError
 
-from kitline_mlflow.log_model_parents import read_parents
+from kitline_mlflow.log_model_parents import given_parents
 from kitline_mlflow.log_model_parts import Parts
 from kitline_mlflow.log_model_reference import Place
-from kitline_mlflow.register import RegisterAs, Registration
+from kitline_mlflow.registration import RegisterAs, Registration
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -88,7 +88,7 @@ def log_model(
     )
     raises = _is_first("on_push_error", on_push_error, ("raise", "warn"))
     arguments = {"name": name, **flavor_kwargs} | ({"prompts": linked} if linked else {})
-    info = logging.log(model, flavor, arguments, read_parents(parents))
+    info = logging.log(model, flavor, arguments, given_parents(parents))
     logging.landing.finish(raises=raises)
     return info
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shlex
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -12,6 +11,7 @@ from kitline.plugin import WriteBack, without_passwords
 
 from kitline_mlflow import tags
 from kitline_mlflow.importer import MODEL_ID, RUN_ID
+from kitline_mlflow.manifest_parents import parent_digests
 from kitline_mlflow.server import Server
 
 if TYPE_CHECKING:
@@ -19,8 +19,6 @@ if TYPE_CHECKING:
 
     from kitline.plugin import Origin, PushedEvent
     from mlflow import MlflowClient
-
-_PARENTS = "io.kitline.parents"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,7 +48,7 @@ def write_back(event: PushedEvent, origin: Origin) -> WriteBack | None:
         digest=str(event.digest),
         run_id=annotations.get(RUN_ID),
         model_id=annotations.get(MODEL_ID),
-        parents=read_parents(annotations),
+        parents=parent_digests(annotations),
     )
     if landed.run_id is None and landed.model_id is None:
         return None
@@ -104,12 +102,6 @@ def client_of(server: Server) -> MlflowClient:
     is_ambient = server.uri == mlflow.get_tracking_uri()
     registry = mlflow.get_registry_uri() if is_ambient else server.uri
     return mlflow.MlflowClient(tracking_uri=server.uri, registry_uri=registry)
-
-
-def read_parents(annotations: Mapping[str, str]) -> tuple[str, ...]:
-    """Return the digests of the parents that a manifest names."""
-    listed = json.loads(annotations.get(_PARENTS, "[]"))
-    return tuple(sorted({str(each["digest"]) for each in listed}))
 
 
 def _tag_versions(server: Server, model_id: str, wanted: Mapping[str, str]) -> None:

@@ -196,7 +196,7 @@ def test_push_false_packs_into_the_local_store_only(
         ({"on_push_error": "ignore"}, "neither 'raise' nor 'warn'"),
         ({"register_as": "kit"}, "register_as is 'kit', not one of model, modelkit, pointer"),
         ({"aliases": ["champion"]}, "give registered_model_name"),
-        ({"registered_model_name": "a", "aliases": ["v1"]}, "which MLflow keeps for itself"),
+        ({"registered_model_name": "a", "aliases": ["v1"]}, "none that MLflow takes"),
         ({"registered_model_name": "a/b"}, "holds '/' or ':'"),
         ({"datasets": "missing.csv"}, "datasets: there is no file or folder"),
         ({"flavor": "no_such"}, "cannot use flavor 'no_such'"),
