@@ -11,7 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from kitline.errors import KitlineError
+from kitline.errors import InvalidReference, KitlineError
 from kitline.oci.digest import Digest
 from kitline.oci.manifest import ImageIndex
 from kitline.oci.media_types import PARENTS
@@ -178,18 +178,19 @@ class _Search:
     def _at(self, addresses: Iterable[str]) -> Iterator[Store]:
         """Open the repositories that addresses name; those that may not be asked are left out."""
         for address in addresses:
-            name = address.removeprefix("oci://")
-            if not name:
+            try:
+                reference = Reference.parse(address.removeprefix("oci://"))
+            except InvalidReference:
                 continue
+            name = reference.name
             if name not in self._asked and len(self._asked) < ADDRESS_LIMIT:
-                self._asked[name] = self._open(name)
+                self._asked[name] = self._open(reference)
             found = self._asked.get(name)
             if found is not None:
                 yield found
 
-    def _open(self, name: str) -> Store | None:
+    def _open(self, reference: Reference) -> Store | None:
         try:
-            reference = Reference.parse(name)
             return None if reference.is_bare else self._stores.open(reference)
         except KitlineError:
             return None

@@ -50,14 +50,14 @@ class Case:
         if gate.listed_only and not any(rule.is_listed for rule in covering):
             yield f"no rule names repository {self._reference.name!r}, and only those may be used"
         for rule in covering:
-            yield from self._judge_rule(rule, gate)
+            yield from self._judge_rule(rule)
         if gate.revocation is not None:
             yield from self._judge_revocation(gate.revocation)
         if gate.classification is not None:
             limits = [each.max_sensitivity for each in covering if each.max_sensitivity]
             yield from self._judge_class(gate.classification, limits)
 
-    def _judge_rule(self, rule: Rule, gate: Gate) -> Iterator[str]:
+    def _judge_rule(self, rule: Rule) -> Iterator[str]:
         if rule.pinned and self._reference.digest is None:
             yield (
                 f"it was asked for as {str(self._reference)!r}, without a digest; write"
@@ -68,6 +68,11 @@ class Case:
         for each in rule.attestations:
             missing = f"it has no attestation of type {each.predicate_type!r}"
             yield from self._demand(each.vouchers, each.predicate_type, missing)
+        if rule.promoters and self._reference.digest is None and self._reference.tag is not None:
+            from kitline.operations.policy_promotions import judge_promotion
+
+            tag, kit = self._reference.tag, self._manifest.digest
+            yield from judge_promotion(self._store, tag, kit, rule.promoters, rule.stages)
         if rule.forbidden_formats:
             kits = kits_below(self._store, self._manifest)
             yield from forbidden_in(kits, self._store, rule.forbidden_formats)

@@ -17,7 +17,7 @@ from kitline.trust.sign import attest as attest_manifest
 from kitline.trust.sign import sign as sign_manifest
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from kitline.oci.digest import Digest
     from kitline.oci.reference import LayoutReference, PinnedReference
@@ -94,13 +94,15 @@ def attest_signed(
     *,
     key: str | Signer,
     legacy: bool = False,
+    at: str | AnyReference | None = None,
     settings: Settings | None = None,
     ask_password: Callable[[str], str] | None = None,
 ) -> SignResult:
     """Attach a statement about a kit, signed with a private key, as cosign does.
 
-    `predicate_type` is a URI or one of cosign's short names. With `legacy` the `.att` tag that
-    older tools read is written too.
+    `predicate_type` is a URI or a short name. With `legacy` the `.att` tag that older tools read
+    is written too. It is written beside the kit, or into the repository `at`, for those who look
+    there: a policy's `also_in`.
 
     Raises:
         UnusableKey: if the key cannot be read or used.
@@ -112,7 +114,8 @@ def attest_signed(
     with Stores(settings_or_default(settings)) as stores:
         store = stores.open(asked)
         manifest = find_manifest(store, asked)
-        signed = attest_manifest(store, manifest, kind, predicate, signer, legacy=legacy)
+        place = store if at is None else stores.open(read_reference(at))
+        signed = attest_manifest(place, manifest, kind, predicate, signer, legacy=legacy)
         pinned = store.pin(manifest.digest)
     return _result(pinned, manifest.digest, kind, signed)
 
@@ -122,9 +125,10 @@ def attest_unsigned(
     predicate_type: str,
     predicate: Mapping[str, Any],
     *,
+    at: str | AnyReference | None = None,
     settings: Settings | None = None,
 ) -> SignResult:
-    """Attach a statement about a kit that nobody vouches for."""
+    """Attach a statement about a kit that nobody vouches for; `at` is that of `attest_signed`."""
     from kitline.operations.statements import attach
     from kitline.plugin.records import Statement
 
@@ -133,9 +137,10 @@ def attest_unsigned(
     with Stores(settings_or_default(settings)) as stores:
         store = stores.open(asked)
         manifest = find_manifest(store, asked)
-        before = {each.digest for each in store.list_referrers(manifest.digest)}
+        place = store if at is None else stores.open(read_reference(at))
+        before = {each.digest for each in place.list_referrers(manifest.digest)}
         statement = Statement(predicate_type=kind, predicate=predicate)
-        digest = attach(store, manifest, statement)
+        digest = attach(place, manifest, statement)
         return SignResult(
             reference=store.pin(manifest.digest),
             digest=manifest.digest,
@@ -144,6 +149,24 @@ def attest_unsigned(
             written=digest not in before,
             signed=False,
         )
+
+
+def stated_parents(
+    parents: Iterable[str], *, settings: Settings | None = None
+) -> Mapping[str, Any]:
+    """Return provenance that names parents, given as `[ROLE=]REFERENCE`; a tag is looked up now.
+
+    Raises:
+        UsageError: if a text names no kit.
+        NotFound: if there is no such tag.
+    """
+    from kitline.operations.parents import resolve_parents
+    from kitline.operations.provenance import invocation_statement
+
+    with Stores(settings_or_default(settings)) as stores:
+        found = resolve_parents(stores, parents)
+    statement, _ = invocation_statement(None, parents=found)
+    return statement.predicate
 
 
 def read_predicate(content: bytes, name: str) -> dict[str, Any]:

@@ -1,0 +1,351 @@
+"""The gate on use: every way to read a kit, against everything that a policy may find wrong."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import kitline
+import pytest
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+    PublicFormat,
+)
+from kitline.errors import PolicyError
+from kitline.plugin import Exporter, ExportResult, Plugins, hookimpl
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from kitline.testing import LocalRegistry
+    from kitline.testing.command_line import CommandLine, Outcome
+    from kitline.testing.content import Repository
+
+KEYED = "keys = ['ours.pub']\n"
+REVOKING = "[policy.revocation]\nkeys = ['ours.pub']\n"
+CLASSED = "[policy.classification]\nkeys = ['ours.pub']\n"
+
+
+@pytest.fixture
+def keys(folder: Path) -> None:
+    """Two pairs of keys and predicates in the working directory."""
+    for name in ("ours", "theirs"):
+        key = ec.generate_private_key(ec.SECP256R1())
+        private = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+        public = key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+        Path(f"{name}.key").write_bytes(private)
+        Path(f"{name}.pub").write_bytes(public)
+    for name, said in {
+        "scores": {"accuracy": 0.97},
+        "revoked": {"reason": "personal data"},
+        "secret": {"owner": "team@example.com", "sensitivity": "restricted"},
+        "open": {"owner": "team@example.com", "sensitivity": "internal"},
+    }.items():
+        Path(f"{name}.json").write_text(json.dumps(said))
+
+
+pytestmark = pytest.mark.usefixtures("keys")
+
+
+@dataclass(frozen=True)
+class Scene:
+    """A kit in a registry, made from a data kit that lies beside it."""
+
+    run: CommandLine
+    folder: Path
+    registry: LocalRegistry
+    data: str
+    kit: str
+
+    def tagged(self, tag: str) -> str:
+        return f"{self.registry.host}/team/iris:{tag}"
+
+    @property
+    def content(self) -> Repository:
+        """What the registry holds in the repository of both kits."""
+        return self.registry.content.create("team/iris")
+
+    def digest(self, reference: str) -> str:
+        return reference.rpartition("@")[2]
+
+    def attest(self, reference: str, kind: str, said: str, key: str | None = "ours.key") -> Outcome:
+        signed = () if key is None else ("--key", key)
+        words = ("--type", kind, "--predicate", f"{said}.json", *signed)
+        return succeeded(self.run("attest", reference, *words))
+
+    def sign(self, key: str = "ours.key", reference: str | None = None) -> Outcome:
+        return succeeded(self.run("sign", reference or self.kit, "--key", key))
+
+
+def succeeded(done: Outcome) -> Outcome:
+    assert done.code == 0, done.stderr
+    return done
+
+
+@pytest.fixture
+def scene(run: CommandLine, folder: Path, local_registry: LocalRegistry) -> Scene:
+    data = write_data(folder.parent / "data")
+    write_model(folder)
+    repository = f"{local_registry.host}/team/iris"
+    parent = run("pack", data, "-t", f"{repository}:data").pinned
+    kit = run("pack", folder, "-t", f"{repository}:v1", "--parent", f"data={parent}").pinned
+    return Scene(run=run, folder=folder, registry=local_registry, data=parent, kit=kit)
+
+
+def write_model(folder: Path, weights: bytes = b"weights") -> None:
+    (folder / "Kitfile").write_text("manifestVersion: 1.0.0\nmodel:\n  path: model.onnx\n")
+    (folder / "model.onnx").write_bytes(weights)
+
+
+def write_data(folder: Path) -> Path:
+    folder.mkdir()
+    (folder / "train.csv").write_text("1,2\n")
+    (folder / "Kitfile").write_text("manifestVersion: 1.0.0\ndatasets:\n  - path: train.csv\n")
+    return folder
+
+
+@dataclass(frozen=True)
+class Failure:
+    """What is wrong with a kit, the policy that minds, and what that says."""
+
+    policy: str
+    says: str
+    prepare: Callable[[Scene], object] = field(default=lambda scene: None)
+    asks_for: str = ""
+    """The tag that the kit is asked for by, instead of its digest."""
+
+
+def move_signature(scene: Scene) -> None:
+    """Attach the bundle of another kit's signature to the kit."""
+    other = scene.run("sign", scene.data, "--key", "ours.key", "--json").json["referrer"]
+    manifest = json.loads(scene.content.manifests[other].raw)
+    kit = scene.digest(scene.kit)
+    manifest["subject"] |= {"digest": kit, "size": len(scene.content.manifests[kit].raw)}
+    from kitline.oci.manifest import Manifest
+    from kitline.operations.settings import Settings
+    from kitline.operations.stores import Stores, read_reference
+
+    with Stores(Settings.load()) as stores:
+        stores.open(read_reference(scene.kit)).push_manifest(
+            Manifest.from_bytes(json.dumps(manifest).encode())
+        )
+
+
+FAILURES = {
+    "unsigned": Failure(KEYED, "it is not signed by key 'ours.pub'"),
+    "signed by a wrong key": Failure(
+        KEYED, "signature: was not made with key 'ours.pub'", lambda s: s.sign("theirs.key")
+    ),
+    "only attested to": Failure(
+        KEYED,
+        "is 'https://kitline.io/evaluation/v1', not 'https://sigstore.dev/cosign/sign/v1'",
+        lambda s: s.attest(s.kit, "evaluation", "scores"),
+    ),
+    "signature moved from another kit": Failure(
+        KEYED, "its subject is another digest", move_signature
+    ),
+    "key missing": Failure("keys = ['nowhere.pub']", "cannot read key 'nowhere.pub'"),
+    "attestation missing": Failure(
+        KEYED + "attestations = ['evaluation']",
+        "it has no attestation of type 'https://kitline.io/evaluation/v1' by key 'ours.pub'",
+        lambda s: s.sign(),
+    ),
+    "attestation unsigned": Failure(
+        "attestations = [{type = 'evaluation', keys = ['ours.pub']}]",
+        "it has no attestation of type",
+        lambda s: s.attest(s.kit, "evaluation", "scores", key=None),
+    ),
+    "attestation by a wrong key": Failure(
+        "attestations = [{type = 'evaluation', keys = ['ours.pub']}]",
+        "signature: was not made with key 'ours.pub'",
+        lambda s: s.attest(s.kit, "evaluation", "scores", key="theirs.key"),
+    ),
+    "forbidden format": Failure("forbidden_formats = ['onnx']", "is 'onnx', which is forbidden"),
+    "asked for by tag": Failure("pinned = true", "without a digest; write", asks_for="v1"),
+    "repository not listed": Failure(
+        "listed_only = true\n[[policy.rules]]\nrepositories = ['registry.example/**']",
+        "no rule names repository",
+    ),
+    "promoted without a signature": Failure(
+        KEYED + "signed_promotions = true",
+        "no promotion to stage 'production' is signed by key 'ours.pub'",
+        lambda s: (s.sign(), s.run("promote", s.kit, "production")),
+        asks_for="production",
+    ),
+    "promoted by a wrong key": Failure(
+        KEYED + "signed_promotions = ['production']",
+        "no promotion to stage 'production' is signed by key 'ours.pub'",
+        lambda s: (s.sign(), s.run("promote", s.kit, "production", "--key", "theirs.key")),
+        asks_for="production",
+    ),
+    "stage moved since it was signed": Failure(
+        "[[policy.rules]]\nrepositories = ['*/team/*']\nsigned_promotions = true\n" + KEYED,
+        "the last promotion to stage 'production' that key 'ours.pub' signed is that of sha256:",
+        lambda s: (
+            s.sign(),
+            s.run("promote", s.data, "production", "--key", "ours.key"),
+            s.run("tag", s.kit, "production"),
+        ),
+        asks_for="production",
+    ),
+    "revoked": Failure(
+        REVOKING,
+        "it is revoked by key 'ours.pub': personal data",
+        lambda s: s.attest(s.kit, "revocation", "revoked"),
+    ),
+    "parent revoked": Failure(
+        REVOKING,
+        " (data) is revoked by key 'ours.pub': personal data",
+        lambda s: s.attest(s.data, "revocation", "revoked"),
+    ),
+    "parent missing": Failure(
+        REVOKING, "(data) cannot be found", lambda s: s.content.remove_manifest(s.digest(s.data))
+    ),
+    "parent too sensitive": Failure(
+        "max_sensitivity = 'confidential'\n" + CLASSED,
+        "(data) is classified 'restricted' by its owner 'team@example.com', and 'confidential' is",
+        lambda s: s.attest(s.data, "classification", "secret"),
+    ),
+    "unclassified": Failure(CLASSED + "required = true", "neither it nor a parent is classified"),
+}
+
+
+def read_whole(name: str) -> None:
+    with kitline.open_kit(name):
+        pass
+
+
+PATHS: dict[str, Callable[[Scene, str], object]] = {
+    "pull": lambda s, name: kitline.pull(name),
+    "pull under a name": lambda s, name: kitline.pull(name, "copy:v1"),
+    "copy to the local store": lambda s, name: kitline.copy(name, "copy:v1"),
+    "copy to a layout": lambda s, name: kitline.copy(name, "oci:out:v1"),
+    "copy to a registry": lambda s, name: kitline.copy(name, f"{s.registry.host}/copy/iris:v1"),
+    "unpack": lambda s, name: kitline.unpack(name, "out"),
+    "export": lambda s, name: kitline.export(name, "folder:out", plugins=exporting()),
+    "open_kit": lambda s, name: read_whole(name),
+    "promote": lambda s, name: kitline.promote(name, "champion"),
+    "verify": lambda s, name: kitline.verify(name),
+    "admit": lambda s, name: kitline.admit(name),
+}
+
+
+def exporting() -> Plugins:
+    """Plugins with one exporter that writes a file."""
+
+    def export(kit: object, target: str, options: object, context: object) -> ExportResult:
+        Path(target).write_text("exported")
+        return ExportResult(target=target)
+
+    class Plugin:
+        @hookimpl
+        def kitline_exporters(self) -> list[Exporter]:
+            return [Exporter(name="folder", summary="writes a file", export=export)]
+
+    plugins = Plugins()
+    plugins.register(Plugin(), name="folder")
+    return plugins
+
+
+@pytest.mark.parametrize("failure", FAILURES)
+def test_a_failure_stops_every_consumer_and_nothing_is_written(
+    failure: str, scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wrong = FAILURES[failure]
+    wrong.prepare(scene)
+    Path("policy.toml").write_text(f"[policy]\n{wrong.policy}\n")
+    monkeypatch.setenv("KITLINE_POLICY", "policy.toml")
+    name = scene.tagged(wrong.asks_for) if wrong.asks_for else scene.kit
+    before = everything_in(scene)
+
+    for path, use in PATHS.items():
+        with pytest.raises(PolicyError) as refused:
+            use(scene, name)
+
+        assert refused.value.exit_code == 3
+        assert wrong.says in str(refused.value), path
+        assert everything_in(scene) == before, path
+
+
+def everything_in(scene: Scene) -> object:
+    """Return all files of the working directory and the home, and what the registry holds."""
+    home = kitline.Settings.load().home
+    files = [*Path().rglob("*"), *home.rglob("*")]
+    content = scene.registry.content
+    held = {name: sorted(content.create(name).tags) for name in content.names()}
+    return sorted(map(str, files)), held
+
+
+WHOLE = """
+[policy]
+pinned = true
+forbidden_formats = ['pickle']
+max_sensitivity = 'internal'
+keys = ['ours.pub']
+attestations = ['evaluation']
+[policy.revocation]
+keys = ['ours.pub']
+[policy.classification]
+keys = ['ours.pub']
+required = true
+"""
+
+
+def test_what_every_demand_is_met_for_may_be_used_everywhere(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scene.sign()
+    scene.attest(scene.kit, "evaluation", "scores")
+    scene.attest(scene.data, "classification", "open")
+    scene.attest(scene.kit, "revocation", "revoked", key=None)
+    scene.attest(scene.kit, "classification", "secret", key="theirs.key")
+    Path("policy.toml").write_text(WHOLE)
+    monkeypatch.setenv("KITLINE_POLICY", "policy.toml")
+
+    for use in PATHS.values():
+        use(scene, scene.kit)
+        Path("out").unlink() if Path("out").is_file() else None
+        shutil.rmtree("out", ignore_errors=True)
+    said = scene.run("verify", scene.kit)
+
+    assert said.pinned == scene.kit
+    assert said.stderr == "allowed by the policy of file of KITLINE_POLICY\n"
+
+
+def test_the_personal_data_case_ends_with_the_models_stopped(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A model of a model of the data: pulled before, and asked for again after the revocation."""
+    repository = f"{scene.registry.host}/other/tuned"
+    write_model(scene.folder, b"tuned further")
+    tuned = scene.run("pack", scene.folder, "-t", f"{repository}:v1", "--parent", scene.kit).pinned
+    Path("policy.toml").write_text("[policy]\n" + REVOKING)
+    monkeypatch.setenv("KITLINE_POLICY", "policy.toml")
+    run = scene.run
+    stopped_already = run("pull", tuned)
+    again = ("pack", scene.folder, "-t", f"{repository}:v1", "--parent", f"base={scene.kit}")
+    tuned = run(*again).pinned
+    before = [run("pull", tuned), run("unpack", tuned, "-d", "one"), run("promote", tuned, "next")]
+
+    run("attest", scene.data, "--type", "revocation", "--reason", "consent withdrawn",
+        "--key", "ours.key")  # fmt: skip
+    after = [
+        run("pull", tuned),
+        run("unpack", tuned, "-d", "two"),
+        run("promote", tuned, "production"),
+        run("copy", tuned, "oci:out"),
+    ]
+
+    assert stopped_already.code == 0
+    assert [each.code for each in before] == [0, 0, 0]
+    assert [each.code for each in after] == [3, 3, 3, 3]
+    for each in after:
+        assert "is revoked by key 'ours.pub': consent withdrawn" in each.error
+        assert f"parent {scene.digest(scene.data)} (data) of parent" in each.error
+    assert not Path("two").exists()
