@@ -213,7 +213,7 @@ class Story:
             rest = rest[found.end() :]
 
     def _run_python(self, snippet: Snippet) -> None:
-        code = self._fill(snippet.text)
+        code = self._fill(re.sub(r"  # .+$", "", snippet.text, flags=re.MULTILINE))
         if self._interpreter is None:
             self._interpreter = subprocess.Popen(
                 [sys.executable, "-c", INTERPRETER],
