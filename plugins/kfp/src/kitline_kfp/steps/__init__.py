@@ -1,0 +1,69 @@
+"""What runs inside a step; for the bodies of people's own components too.
+
+    from kitline_kfp import steps
+
+    folder = steps.fetch(data)
+    return steps.push(to, model="model.pkl", parents={"data": data}, kit=kit)
+
+Nothing here imports kfp: inside a step (`_KFP_RUNTIME`) half of it cannot be imported. Names are
+loaded on first use.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from kitline_kfp.steps.convert import import_source
+    from kitline_kfp.steps.fetch import Fetched, fetch
+    from kitline_kfp.steps.name import resolve, tag
+    from kitline_kfp.steps.promote import promote
+    from kitline_kfp.steps.pull import pull
+    from kitline_kfp.steps.push import push, push_folder
+    from kitline_kfp.steps.pushed import Pushed
+    from kitline_kfp.steps.report import lineage_report
+    from kitline_kfp.steps.verify import verify
+
+__all__ = [
+    "Fetched",
+    "Pushed",
+    "fetch",
+    "import_source",
+    "lineage_report",
+    "promote",
+    "pull",
+    "push",
+    "push_folder",
+    "resolve",
+    "tag",
+    "verify",
+]
+
+_HOMES = {
+    "Fetched": "fetch",
+    "Pushed": "pushed",
+    "fetch": "fetch",
+    "import_source": "convert",
+    "lineage_report": "report",
+    "promote": "promote",
+    "pull": "pull",
+    "push": "push",
+    "push_folder": "push",
+    "resolve": "name",
+    "tag": "name",
+    "verify": "verify",
+}
+
+
+def __getattr__(name: str) -> object:
+    home = _HOMES.get(name)
+    if home is None:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    found = getattr(import_module(f"{__name__}.{home}"), name)
+    globals()[name] = found
+    return found
+
+
+def __dir__() -> list[str]:
+    return __all__

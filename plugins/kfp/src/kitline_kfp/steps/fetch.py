@@ -1,0 +1,55 @@
+"""Fetch: the content of a kit, named by its digest, as files of the step."""
+
+from __future__ import annotations
+
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import kitline
+
+from kitline_kfp.steps.failure import speaks_plainly
+from kitline_kfp.steps.target import require_pinned
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from os import PathLike
+
+
+@dataclass(frozen=True, kw_only=True)
+class Fetched:
+    """A kit's files in a folder; `open(fetched / "data/train.csv")` reads one."""
+
+    folder: Path
+    digest: str
+    reference: str
+
+    def __truediv__(self, path: str) -> Path:
+        return self.folder / path
+
+    def __fspath__(self) -> str:
+        return str(self.folder)
+
+
+@speaks_plainly
+def fetch(
+    reference: str, folder: str | PathLike[str] | None = None, *, drawers: Iterable[str] = ()
+) -> Fetched:
+    """Unpack a kit, each byte verified, into a folder (a new temporary one if none is named).
+
+    Args:
+        reference: With a digest: a step that takes it as a parameter is cached by content.
+        folder: Where to; what is there already is refused.
+        drawers: Filters as of `kitline unpack`, such as `model` or `datasets:train`.
+
+    Raises:
+        UsageError: if the reference names no digest.
+        NotFound: if the kit is not there any more.
+        VerificationError: if content is not what its digest promises; nothing is kept.
+    """
+    name = require_pinned(reference)
+    place = Path(folder) if folder is not None else Path(tempfile.mkdtemp(prefix="modelkit-"))
+    # a step's files die with its pod: there is nothing to make durable
+    done = kitline.unpack(name, place, filters=tuple(drawers), durable=False)
+    return Fetched(folder=place, digest=str(done.digest), reference=str(done.reference))
