@@ -31,6 +31,15 @@ AS_USER = [
     "setpriv", f"--reuid={USER}", f"--regid={USER}", "--clear-groups",
     "--inh-caps=-all,+dac_read_search", "--ambient-caps=-all,+dac_read_search",
 ]  # fmt: skip
+# Mounts everything read-only for one command, but for the folder $1.
+READ_ONLY = """
+mount --make-rprivate / && mount --bind "$1" "$1" && mount -o remount,bind,ro / || exit 99
+for place in /dev/shm /tmp /var/tmp /run; do
+  if mountpoint -q "$place"; then mount -o remount,bind,ro "$place" || exit 99; fi
+done
+shift
+exec "$@"
+"""
 
 
 LAYOUT = {".index.lock", "blobs", "index.json", "ingest", "oci-layout"}
@@ -180,7 +189,7 @@ def test_every_pinned_reference_outlives_the_registrys_garbage_collector(
 
 @pytest.mark.peer
 @pytest.mark.registry
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user, and mount")
 def test_a_random_user_with_nothing_but_a_temporary_folder_can_work(
     kitline: Kitline,
     distribution: Registry,
@@ -195,10 +204,16 @@ def test_a_random_user_with_nothing_but_a_temporary_folder_can_work(
     os.chown(scratch, USER, USER)
     env = {"PATH": os.environ["PATH"], "HOME": "/nonexistent", "TMPDIR": str(scratch)}
 
+    shut = ["unshare", "--mount", "sh", "-c", READ_ONLY, "sh", str(scratch)]
+
     def run_as_user(*args: str | Path) -> str:
-        command = [*AS_USER, *kitline.command, *args]
+        command = [*shut, *AS_USER, *kitline.command, *args]
         return run(*command, env=env, cwd=Path("/")).stdout.splitlines()[-1]
 
+    beside = str(scratch.parent / "beside")
+    assert run(*shut, "sh", "-c", f"touch {beside} 2>&1 || echo shut", env=env).stdout.endswith(
+        "shut\n"  # even for root
+    )
     pinned = run_as_user("pack", tree, "-t", distribution.reference(f"{repository}:v1"))
     run_as_user("unpack", pinned, "-d", scratch / "out")
     env["KITLINE_HOME"] = str(scratch / "kitline")
