@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+from functools import partial
+from typing import TYPE_CHECKING
+
 import click
 
 from kitline.cli import options
+from kitline.cli.transfer_options import transfer_options
+
+if TYPE_CHECKING:
+    from kitline.cli.transfer_options import TransferWords
 
 
 @click.command(
@@ -15,50 +22,15 @@ from kitline.cli import options
 @click.argument("source", metavar="REF")
 @click.argument("to", metavar="[TARGET]", required=False)
 @options.no_provenance_option
-@options.no_keep_tag_option
-@options.write_back_option
-@options.no_move_option
-@options.with_options(*options.referrers_options, *options.connection_options)
-@options.quiet_option
-@options.json_option
-def command(
-    source: str,
-    to: str | None,
-    no_provenance: bool,
-    no_keep_tag: bool,
-    write_back: str | None,
-    no_move: bool,
-    no_referrers: bool,
-    with_history: bool,
-    plain_http: bool,
-    insecure: bool,
-    ca_file: str | None,
-    quiet: bool,
-    as_json: bool,
-) -> None:
+@transfer_options(options.no_keep_tag_option, options.write_back_option)
+def command(source: str, to: str | None, no_provenance: bool, given: TransferWords) -> None:
     """Push REF to TARGET; without TARGET below KITLINE_REGISTRY, or where REF itself says."""
     from kitline.operations.transfer import push
 
-    settings = options.load_settings(
-        source,
-        to,
-        plain_http=plain_http,
-        insecure=insecure,
-        ca_file=ca_file,
-        write_back=write_back,
-        no_keep_tag=no_keep_tag,
-    )
+    settings = given.settings(source, to)
     plugins = options.load_plugins(settings)
-    with options.progress_shown(quiet=quiet) as progress:
-        result = push(
-            source,
-            to,
-            settings=settings,
-            plugins=plugins,
-            move=not no_move,
-            referrers=not no_referrers,
-            with_history=with_history,
-            provenance=not no_provenance,
-            progress=progress,
-        )
-    options.print_kit(result, f"pushed {source}", as_json=as_json, quiet=quiet)
+    provenance = not no_provenance
+    given.run(
+        partial(push, source, to, settings=settings, plugins=plugins, provenance=provenance),
+        f"pushed {source}",
+    )

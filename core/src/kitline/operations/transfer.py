@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from kitline.errors import NotFound, UsageError
@@ -26,6 +27,20 @@ if TYPE_CHECKING:
     from kitline.store.progress import Progress
 
 
+@dataclass(frozen=True, kw_only=True)
+class _Choices:
+    """What push, pull and copy hand on: the keywords of the same names."""
+
+    settings: Settings
+    move: bool
+    referrers: bool
+    with_history: bool
+    progress: Progress
+    plugins: Plugins | None = None
+    invocation: Invocation | None = None
+    provenance: bool = False
+
+
 def push(
     source: str | AnyReference,
     to: str | AnyReference | None = None,
@@ -47,6 +62,16 @@ def push(
     settings = settings_or_default(settings)
     asked = read_reference(source)
     target = _remote_of(read_reference(to) if to else asked, settings)
+    choices = _Choices(
+        settings=settings,
+        move=move,
+        referrers=referrers,
+        with_history=with_history,
+        progress=progress,
+        plugins=plugins,
+        invocation=invocation or Invocation.from_environment(),
+        provenance=provenance,
+    )
     with Stores(settings) as stores:
         local = (
             stores.open_local(asked.name) if isinstance(asked, Reference) else stores.open(asked)
@@ -60,15 +85,8 @@ def push(
             manifest,
             stores.open(target),
             _with_tag(target, asked),
-            settings=settings,
-            plugins=plugins,
-            move=move,
-            referrers=referrers,
-            with_history=with_history,
-            progress=progress,
+            choices,
             in_registry=is_registry(target),
-            invocation=invocation or Invocation.from_environment(),
-            provenance=provenance,
         )
 
 
@@ -95,6 +113,13 @@ def pull(
         raise UsageError(
             f"{name or str(asked)!r} is not a name of the local store; write 'name[:tag]'"
         )
+    choices = _Choices(
+        settings=settings,
+        move=move,
+        referrers=referrers,
+        with_history=with_history,
+        progress=progress,
+    )
     with Stores(settings) as stores:
         origin = stores.open(remote)
         manifest = find_manifest(origin, remote)
@@ -104,12 +129,7 @@ def pull(
             manifest,
             stores.open_local(local_name.name),
             _with_tag(local_name, asked),
-            settings=settings,
-            plugins=None,
-            move=move,
-            referrers=referrers,
-            with_history=with_history,
-            progress=progress,
+            choices,
             in_registry=False,
         )
 
@@ -134,6 +154,14 @@ def copy(
     settings = settings_or_default(settings)
     asked, target = read_reference(source), read_reference(to)
     is_push = isinstance(asked, Reference) and asked.is_bare and is_registry(target)
+    choices = _Choices(
+        settings=settings,
+        move=move,
+        referrers=referrers,
+        with_history=with_history,
+        progress=progress,
+        plugins=plugins,
+    )
     with Stores(settings) as stores:
         found = stores.find(asked)
         if not is_push:
@@ -143,12 +171,7 @@ def copy(
             found.manifest,
             stores.open(target),
             _with_tag(target, asked),
-            settings=settings,
-            plugins=plugins,
-            move=move,
-            referrers=referrers,
-            with_history=with_history,
-            progress=progress,
+            choices,
             in_registry=is_registry(target),
         )
 
@@ -158,22 +181,16 @@ def _transfer(
     manifest: Manifest,
     target: Store,
     reference: AnyReference,
+    choices: _Choices,
     *,
-    settings: Settings,
-    plugins: Plugins | None,
-    move: bool,
-    referrers: bool,
-    with_history: bool,
-    progress: Progress,
     in_registry: bool,
-    invocation: Invocation | None = None,
-    provenance: bool = False,
 ) -> KitResult:
     from kitline.operations.origins import find_origin
     from kitline.operations.provenance import attach_provenance
     from kitline.operations.statements import NOTHING_ATTACHED
     from kitline.store.copy import copy_kit
 
+    settings = choices.settings
     if reference.digest is not None and reference.digest != manifest.digest:
         raise UsageError(
             f"{str(reference)!r} names another digest than the source, {manifest.digest}"
@@ -182,25 +199,35 @@ def _transfer(
         source,
         target,
         manifest,
-        referrers=referrers,
-        with_history=with_history,
+        referrers=choices.referrers,
+        with_history=choices.with_history,
         concurrency=settings.concurrency,
-        progress=progress,
+        progress=choices.progress,
     )
     landed = land(
-        target, manifest, settings, tag=reference.tag, in_registry=in_registry, may_move=move
+        target,
+        manifest,
+        settings,
+        tag=reference.tag,
+        in_registry=in_registry,
+        may_move=choices.move,
     )
     origin = find_origin(settings, manifest.digest)
     attached = NOTHING_ATTACHED
-    if provenance and invocation is not None:
+    if choices.provenance and choices.invocation is not None:
         parents = read_parents(manifest)
         attached = attach_provenance(
-            target, manifest, settings, invocation=invocation, parents=parents, origin=origin
+            target,
+            manifest,
+            settings,
+            invocation=choices.invocation,
+            parents=parents,
+            origin=origin,
         )
     write_backs: tuple[WriteBack, ...] = ()
     if in_registry and isinstance(manifest, ImageManifest):
         write_backs = tell_tools(
-            plugins_or_default(plugins, settings),
+            plugins_or_default(choices.plugins, settings),
             target,
             manifest,
             settings,
