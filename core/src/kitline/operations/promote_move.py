@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from kitline.errors import PromotionLost, ReferenceMoved, TagConflict, UsageError
+from kitline.errors import PromotionLost, ReferenceMoved, StoreError, TagConflict, UsageError
 from kitline.operations.promote_records import RecordReader, write_record
 from kitline.promotion.exclusive import exclusive
 from kitline.promotion.names import SEQ_LIMIT
@@ -111,8 +111,16 @@ class Mover:
             history=history,
             warnings=tuple(warnings),
         )
-        mine = None if record is None else history.find(record.digest)
-        if mine is not None and mine.lost and history.kit != kit:
+        if record is None:
+            return moved
+        mine = history.find(record.digest)
+        if mine is None:
+            raise StoreError(
+                f"moving stage {self.stage!r} of {self.store.name!r} to {kit}: the record"
+                f" {record.digest} was written and is not among those that are read back; look at"
+                f" 'kitline stages {self.store.name}' before you try again"
+            )
+        if mine.lost and history.kit != kit:
             winner = history.head
             assert winner is not None
             raise PromotionLost(
@@ -123,9 +131,9 @@ class Mover:
                 record=str(mine.digest),
                 winner=str(winner.digest),
             )
-        if mine is not None and history.kit != kit:
-            held = f"; it holds {history.kit} now"
-            warnings.append(f"stage {self.stage!r} has been moved on meanwhile{held}")
+        if history.kit != kit:
+            held = f"it holds {history.kit} now"
+            warnings.append(f"stage {self.stage!r} has been moved on meanwhile; {held}")
         return replace(moved, warnings=tuple(warnings))
 
 
