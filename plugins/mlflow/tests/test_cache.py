@@ -23,8 +23,9 @@ from kitline.errors import (
 )
 from kitline.plugin import Digest
 from kitline.testing import Fault
-from kitline_mlflow.cache import cache_size, fetch, folder_of, pin
-from kitline_mlflow.cache_parts import KitOutline, meanings
+from kitline_mlflow.cache import cache_size, fetch, folder_of, pin, unpack
+from kitline_mlflow.cache_outline import KitOutline
+from kitline_mlflow.cache_parts import meanings
 from kitline_mlflow.cache_view import copy_out, view
 
 if TYPE_CHECKING:
@@ -149,6 +150,35 @@ def test_the_model_of_a_base_kit_is_found_by_the_same_word(
     tuned = kitline.pack(folder, f"{registry.host}/tuned:v1")
     assert (fetch(str(tuned), "model") / "net.bin").is_file()
     assert kit
+
+
+def test_code_of_a_model_that_lies_in_a_base_kit_comes_with_it(
+    registry: LocalRegistry, tmp_path: Path
+) -> None:
+    base, tuned = tmp_path / "base", tmp_path / "tuned"
+    (base / "model/code").mkdir(parents=True)
+    (base / "model/MLmodel").write_text("flavors: {}")
+    (base / "model/code/helper.py").write_text("a = 1\n")
+    (base / "other.py").write_text("b = 2\n")
+    (base / "Kitfile").write_text(
+        "manifestVersion: 1.0.0\npackage: {name: base}\nmodel: {name: net, path: model}\n"
+        "code: [{path: model/code}, {path: other.py}]\n"
+    )
+    first = kitline.pack(base, f"{registry.host}/base:v1")
+    tuned.mkdir()
+    (tuned / "notes.md").write_text("notes")
+    (tuned / "Kitfile").write_text(
+        "manifestVersion: 1.0.0\npackage: {name: tuned}\n"
+        f"model: {{name: net, path: '{registry.host}/base:v1'}}\ndocs: [{{path: notes.md}}]\n"
+    )
+    made = kitline.pack(tuned, f"{registry.host}/tuned:v1")
+    (base / "model/code/helper.py").write_text("a = 'later'\n")
+    kitline.pack(base, f"{registry.host}/base:v1")  # the tag moves on, the kit does not
+    for found in (fetch(str(made), "model"), unpack(pin(str(made), "model"), tmp_path / "out")):
+        assert (found / "MLmodel").is_file()
+        assert (found / "code/helper.py").read_text() == "a = 1\n"
+        assert not (found.parent / "other.py").exists()
+    assert first.digest != made.digest
 
 
 @pytest.mark.parametrize("model", ["/etc", "../../../etc", "a/../../b", ".."])

@@ -17,7 +17,9 @@ from kitline.errors import InvalidSetting, NotFound
 from kitline.plugin import Reference
 
 from kitline_mlflow.cache_folder import CacheFolder
-from kitline_mlflow.cache_parts import KitOutline, meanings
+from kitline_mlflow.cache_gate import ask_policies
+from kitline_mlflow.cache_outline import KitOutline
+from kitline_mlflow.cache_parts import meanings
 from kitline_mlflow.policy import settings_for
 from kitline_mlflow.uri import ModelkitURI
 
@@ -47,11 +49,13 @@ def fetch(kit: str | Reference | ModelkitURI, path: str = "") -> Path:
     Raises:
         InvalidReference: if the text is neither.
         RefusedByServer: if this is an MLflow server that may not look there.
+        PolicyError: if a policy does not allow the kit to be used, also where it is there already.
         NotFound: if there is no such kit, or nothing at the path.
         VerificationError: if content is not what its digest promises.
     """
     uri = pin(kit, path)
     settings = settings_for(uri)
+    ask_policies(uri.reference, _outline(uri, settings), settings)
     for wanted in _meanings(uri, settings):
         found = _kept(uri, wanted, settings)
         if os.path.lexists(found):
@@ -66,14 +70,13 @@ def unpack(uri: ModelkitURI, folder: Path, *, existing: Overwrite = "refuse") ->
         TargetError: if files are in the way.
     """
     settings = settings_for(uri)
+    ask_policies(uri.reference, _outline(uri, settings), settings)
     choices = list(dict.fromkeys(_meanings(uri, settings)))
     for wanted in choices:
         # a wrong choice must leave nothing in the folder, so the cache is asked first
         if len(choices) > 1 and not os.path.lexists(_kept(uri, wanted, settings)):
             continue
-        kitline.unpack(
-            uri.reference, folder, settings=settings, filters=wanted.filters, existing=existing
-        )
+        _unpack(uri, wanted, settings, folder, existing=existing)
         found = folder / wanted.path
         if os.path.lexists(found):
             return found
@@ -91,6 +94,7 @@ def pin(kit: str | Reference | ModelkitURI, path: str = "") -> ModelkitURI:
     settings = settings_for(uri)
     if uri.reference.digest is not None:
         return uri
+    ask_policies(uri.reference, None, settings)  # some want no tags
     digest = kitline.inspect(uri.reference, settings=settings, referrers=False).digest
     return ModelkitURI(reference=uri.reference.pin(digest), path=uri.path)
 
@@ -152,8 +156,19 @@ def _kept(uri: ModelkitURI, wanted: Wanted, settings: Settings) -> Path:
     return _folder(settings).get(wanted.key(_digest(uri)), make, size=wanted.size) / wanted.path
 
 
-def _unpack(uri: ModelkitURI, wanted: Wanted, settings: Settings, target: Path) -> None:
-    kitline.unpack(uri.reference, target, settings=settings, filters=wanted.filters)
+def _unpack(
+    uri: ModelkitURI,
+    wanted: Wanted,
+    settings: Settings,
+    target: Path,
+    *,
+    existing: Overwrite = "refuse",
+) -> None:
+    kits = [(str(uri.reference), wanted.filters)]
+    if wanted.base_filters:
+        kits.append((wanted.base, wanted.base_filters))
+    for reference, filters in kits:
+        kitline.unpack(reference, target, settings=settings, filters=filters, existing=existing)
 
 
 def _folder(settings: Settings) -> CacheFolder:

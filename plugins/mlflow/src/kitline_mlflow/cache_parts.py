@@ -2,82 +2,21 @@
 
 from __future__ import annotations
 
-import json
 import posixpath
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-import kitline
 from kitline.errors import UnsafeLayer
 from kitline.plugin import Digest
-
-from kitline_mlflow.policy import check_base
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from kitline import Settings
-    from kitline.plugin import Reference
+    from kitline_mlflow.cache_outline import KitOutline, Part
 
 KITFILE = "Kitfile"
 _MODEL, _CODE = "model", "code"
 _WORDS = ("model", "datasets", "code", "docs", "prompts", "mcpservers")
-_LONGEST_CHAIN = 8
-"""Kits whose model lies in another kit, whose model lies in another kit…"""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Part:
-    """One entry of a kit; `size` is its layer's, in bytes."""
-
-    drawer: str
-    path: str
-    size: int
-
-
-@dataclass(frozen=True, kw_only=True)
-class KitOutline:
-    """What a kit holds, without its layers."""
-
-    parts: tuple[Part, ...]
-    model: str | None
-    """Path of the model in the unpacked tree; None without model."""
-
-    @classmethod
-    def of(cls, reference: Reference, settings: Settings) -> KitOutline:
-        """Read a kit's manifest and config.
-
-        Raises:
-            NotFound: if there is no such kit.
-            NotAModelKit: if it is something else.
-        """
-        kit = kitline.inspect(reference, settings=settings, referrers=False).kit
-        parts = tuple(
-            Part(drawer=part.drawer, path=part.clean_path, size=layer.size)
-            for part, layer in kit.layers
-        )
-        base = kit
-        for _ in range(_LONGEST_CHAIN):
-            model = base.kitfile.model
-            if model is None or not model.is_remote:
-                break
-            check_base(model.path)
-            base = kitline.inspect(model.path, settings=settings, referrers=False).kit
-        main = next((part for part, _ in base.layers if part.field == "model"), None)
-        return cls(parts=parts, model=None if main is None else main.clean_path)
-
-    @classmethod
-    def from_json(cls, text: str) -> KitOutline | None:
-        """Read what `to_json` wrote; None if it is damaged."""
-        try:
-            found = json.loads(text)
-            return cls(parts=tuple(Part(**each) for each in found["parts"]), model=found["model"])
-        except (ValueError, TypeError, KeyError):
-            return None
-
-    def to_json(self) -> str:
-        """Return the outline as text."""
-        return json.dumps({"parts": [vars(each) for each in self.parts], "model": self.model})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -88,10 +27,13 @@ class Wanted:
     """In the words of `kitline.unpack`; none for everything."""
     path: str
     size: int
+    base: str = ""
+    """The kit that `base_filters` select from: code of a model that lies in another kit."""
+    base_filters: tuple[str, ...] = ()
 
     def key(self, digest: Digest) -> str:
         """Return the name of the cache entry."""
-        words = ",".join(self.filters)
+        words = ",".join((*self.filters, *(f"base.{each}" for each in self.base_filters)))
         plain = words if words in _WORDS else Digest.of(words.encode()).hex[:16]
         return f"{str(digest).replace(':', '-')}-{plain if words else 'all'}"
 
@@ -111,14 +53,19 @@ def meanings(kit: KitOutline, path: str) -> Iterator[Wanted]:
         return
     if word == _MODEL and kit.model is not None:
         code = [part for part in kit.parts if _is_code_of(kit.model, part)]
-        parts = [part for part in kit.parts if part.drawer == _MODEL] + code
-        filters = (_MODEL, *_filters(kit, code))
-        yield _wanted(filters, parts, posixpath.normpath(posixpath.join(kit.model, rest)))
+        base_code = [part for part in kit.base_parts if _is_code_of(kit.model, part)]
+        parts = [part for part in kit.parts if part.drawer == _MODEL] + code + base_code
+        filters = (_MODEL, *_filters(kit.parts, code))
+        found = _wanted(filters, parts, posixpath.normpath(posixpath.join(kit.model, rest)))
+        if base_code:
+            base_filters = _filters(kit.base_parts, base_code)
+            found = replace(found, base=kit.bases[-1], base_filters=base_filters)
+        yield found
     if path == KITFILE:
         yield _wanted(("kitfile",), (), KITFILE)
     touching = [part for part in kit.parts if _touches(part.path, path)]
     if touching:
-        yield _wanted(_filters(kit, touching), touching, path)
+        yield _wanted(_filters(kit.parts, touching), touching, path)
     if word in _WORDS and word != _MODEL:
         parts = [part for part in kit.parts if part.drawer == word]
         if parts:
@@ -143,11 +90,11 @@ def _is_code_of(model: str, part: Part) -> bool:
     return part.drawer == _CODE and (model == "." or part.path.startswith(f"{model}/"))
 
 
-def _filters(kit: KitOutline, wanted: Sequence[Part]) -> tuple[str, ...]:
+def _filters(parts: Sequence[Part], wanted: Sequence[Part]) -> tuple[str, ...]:
     """Return filters for these parts; a drawer as a whole if all of it or none can be named."""
     found = set()
     for part in wanted:
-        whole = all(each in wanted for each in kit.parts if each.drawer == part.drawer)
+        whole = all(each in wanted for each in parts if each.drawer == part.drawer)
         unnamed = set(part.path) & {",", ":"}  # would end the name in a filter
         found.add(part.drawer if whole or unnamed else f"{part.drawer}:{part.path}")
     return tuple(sorted(found))

@@ -15,6 +15,7 @@ from kitline.errors import (
     AuthenticationFailed,
     KitlineError,
     NotFound,
+    PolicyError,
     RegistryUnreachable,
     UsageError,
 )
@@ -34,6 +35,7 @@ _CODES = (
     (AuthenticationFailed, "UNAUTHENTICATED"),
     (AccessDenied, "PERMISSION_DENIED"),
     (RegistryUnreachable, "TEMPORARILY_UNAVAILABLE"),
+    (PolicyError, "PERMISSION_DENIED"),
     (UsageError, "INVALID_PARAMETER_VALUE"),
     (KitlineError, "INTERNAL_ERROR"),
 )
