@@ -33,12 +33,12 @@ if TYPE_CHECKING:
     from kitline.operations.naming import remove, tag
     from kitline.operations.open_kit import open_kit
     from kitline.operations.pack import pack
-    from kitline.operations.promote import Promotion, promote
     from kitline.operations.policy import admit
+    from kitline.operations.promote import Promotion, promote
     from kitline.operations.resolve import resolve
     from kitline.operations.rollback import rollback
     from kitline.operations.settings import Settings
-    from kitline.operations.sign import attest_signed, sign
+    from kitline.operations.sign import attest_signed, attest_unsigned, sign
     from kitline.operations.stages import StageState, stage_history, stages
     from kitline.operations.statements import AttachedStatement, attest, read_statements
     from kitline.operations.transfer import copy, pull, push
@@ -70,6 +70,7 @@ __all__ = [
     "admit",
     "attest",
     "attest_signed",
+    "attest_unsigned",
     "check_login",
     "copy",
     "diff",
@@ -124,6 +125,7 @@ _HOMES = {
     "admit": "operations.policy",
     "attest": "operations.statements",
     "attest_signed": "operations.sign",
+    "attest_unsigned": "operations.sign",
     "check_login": "operations.accounts",
     "copy": "operations.transfer",
     "diff": "operations.diff",
