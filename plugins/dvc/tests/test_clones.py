@@ -81,8 +81,8 @@ def test_an_address_gives_the_digest_of_the_folder(
 ) -> None:
     expected = importing.digest("dvc:data/train@v1", repo=str(repository.root))
     source = f"dvc+{address}?path=data/train&rev=v1"
-    assert importing.digest(source) == expected
-    found = importing.collect(source)
+    assert importing.digest(source, remote="r") == expected
+    found = importing.collect(source, remote="r")
     assert found.origin.server == address
     assert "git+https://git.example.org/data@" in repr(found.statements)
     read = importing.read(f"dvc+{address}?path=notes&rev=v1")

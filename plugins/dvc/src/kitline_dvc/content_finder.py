@@ -33,6 +33,7 @@ class ContentFinder:
     ) -> None:
         self._repository = repository
         self._places = ObjectPlaces(repository, remote)
+        self._trusted = remote
         self._fill_cache = fill_cache
         self._depth = depth
         self._others: list[Repository] = []
@@ -107,13 +108,15 @@ class ContentFinder:
                 f"nobody has made {output.path!r} at commit {self._repository.commit[:12]}:"
                 f" {output.file!r} tells no md5; run 'dvc repro' or 'dvc update' and commit"
             )
-        if self._fill_cache and output.is_folder and not self._places.has_cached(output):
+        # DVC would open what a clone imports with all that its configuration says
+        fill_cache = self._fill_cache and not (output.imported and self._repository.is_clone)
+        if fill_cache and output.is_folder and not self._places.has_cached(output):
             self._repository.fill_cache([output.path])
         rows = self._rows(output)
         if rows is None:
             return self._imported(output, None)
         found, missing = self._places.on_disk(output, rows)
-        if missing and self._fill_cache:
+        if missing and fill_cache:
             self._repository.fill_cache([output.path])
             found, missing = self._places.on_disk(output, rows)
         if missing and output.imported:
@@ -149,11 +152,18 @@ class ContentFinder:
         assert origin is not None
         if self._depth >= _DEPTH:
             raise SourceError(f"{output.path!r} is an import of an import, {_DEPTH} deep")
-        opened = open_elsewhere(origin.repository, origin.commit, origin.path, self._repository)
+        opened = open_elsewhere(
+            origin.repository,
+            origin.commit,
+            origin.path,
+            self._repository,
+            remote=self._trusted,
+        )
         self._others.append(opened.repository)
         finder = ContentFinder(
             opened.repository, remote=None, fill_cache=False, depth=self._depth + 1
         )
+        finder._trusted = self._trusted
         finder._others = self._others
         top = opened.paths[0]
         files: dict[str, Content] = {}

@@ -16,7 +16,7 @@ from kitline_dvc.read_ahead import Fetcher
 from kitline_dvc.remote_sizes import find_sizes
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
     from kitline_dvc.inside.outputs import Output
     from kitline_dvc.inside.remotes import Remote
@@ -161,17 +161,15 @@ class ObjectPlaces:
             for inner, md5 in missing
         ]
 
-    def folders(self, output: Output) -> list[str]:
-        """Return the folders of this disk that may hold objects of an output."""
-        found = []
+    def folders(self, output: Output) -> Iterator[str]:
+        """Return the folders of this disk that may hold objects of an output, the cache first."""
         cache = self._repository.cache_folder(output.hash_name)
         if cache is not None:
-            found.append(cache)
+            yield cache
         if not output.imported:
             remote = self.find_remote(output)
             if remote and remote[0].is_local and not remote[0].is_versioned:
-                found.append(remote[0].folder(output.hash_name))
-        return found
+                yield remote[0].folder(output.hash_name)
 
     def find_remote(self, output: Output) -> tuple[Remote, Fetcher] | None:
         """Return the remote of an output, opened once; None if none is configured."""

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from kitline.errors import SourceError, UsageError
 
 from kitline_dvc.inside.changes import changed_paths
+from kitline_dvc.inside.clone_config import CloneRemotes
 from kitline_dvc.inside.clones import clone
 from kitline_dvc.inside.git import find_commit, find_subdir, find_tag, is_bare, open_scm
 from kitline_dvc.inside.repository import Repository, open_at
@@ -75,8 +76,12 @@ def open_revision(source: DvcSource, options: Options) -> Revision:
     )
 
 
-def open_elsewhere(url: str, commit: str | None, path: str, outer: Repository) -> Revision:
+def open_elsewhere(
+    url: str, commit: str | None, path: str, outer: Repository, *, remote: str | None
+) -> Revision:
     """Open the repository that a path was imported from; a folder is looked up beside `outer`.
+
+    `remote` is the one that the user named, and may be read in a clone too.
 
     Raises:
         SourceError: if it cannot be reached.
@@ -97,12 +102,12 @@ def open_elsewhere(url: str, commit: str | None, path: str, outer: Repository) -
             )
         folder = os.path.join(outer.root or os.sep, url)
         source = DvcSource(paths=(path,), revision=commit or "HEAD")
-        return open_revision(source, Options(repo=folder))
+        return open_revision(source, Options(repo=folder, remote=remote))
     address = _from_scp(url) if _is_scp(url) else url
     source = DvcSource(paths=(path,), revision=commit or "HEAD", repository=address)
     if read_repository(address) is None:
         raise SourceError(f"{path!r} was imported from {url!r}, which is no address")
-    return open_revision(source, Options())
+    return open_revision(source, Options(remote=remote))
 
 
 def _open(
@@ -131,7 +136,8 @@ def _open(
     (subdir,) = subdirs
     root = posixpath.join(top, subdir) if top and subdir else top
     extra = {"cache": {"dir": os.path.abspath(options.cache_dir)}} if options.cache_dir else {}
-    repository = open_at(scm, commit, subdir, root, extra)
+    remotes = CloneRemotes(options.remote) if folder is None else None
+    repository = open_at(scm, commit, subdir, root, extra, remotes)
     if artifact is not None:
         inner = [repository.artifact_path(artifact.name)]
     else:

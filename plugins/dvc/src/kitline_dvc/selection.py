@@ -68,6 +68,8 @@ def select(repository: Repository, paths: Iterable[str]) -> Selection:
             stages.append(stage)
         else:
             found = _select_path(repository, outputs, path)
+            if any(each.path != path and not each.inner for each in found):
+                _refuse_unreadable(repository, path)
         tracked += [_in_drawer(each, kinds) for each in found]
     unique = tuple({each.path: each for each in tracked}.values())
     _refuse_overlap(unique)
@@ -111,6 +113,11 @@ def _select_stage(
     repository: Repository, outputs: list[Output], file: str, name: str
 ) -> tuple[Stage, list[Tracked]]:
     mine = [each for each in outputs if (each.file, each.stage) == (file, name)]
+    if not mine and file in repository.unreadable:
+        raise SourceError(
+            f"cannot read {file!r} at commit {repository.commit[:12]}:"
+            f" {repository.unreadable[file]}"
+        )
     if not mine:
         known = sorted({str(each.stage) for each in outputs if each.file == file and each.stage})
         raise SourceError(
@@ -164,7 +171,22 @@ def _not_tracked(repository: Repository, path: str) -> SourceError:
             f"{path!r} is tracked in the workspace, but not at commit {commit}; commit its .dvc"
             " file (or dvc.yaml and dvc.lock) with git"
         )
+    unreadable = "".join(
+        f"; {file!r} may say so and cannot be read: {reason}"
+        for file, reason in list(repository.unreadable.items())[:3]
+    )
     return SourceError(
         f"{path!r} is tracked neither by DVC nor by git at commit {commit}; 'dvc list -R . --rev"
-        f" {commit}' shows what is, and 'dvc add' adds to it"
+        f" {commit}' shows what is, and 'dvc add' adds to it{unreadable}"
     )
+
+
+def _refuse_unreadable(repository: Repository, path: str) -> None:
+    """Refuse a folder of which nobody knows all that is tracked below it."""
+    prefix = f"{path}/" if path else ""
+    for file, reason in repository.unreadable.items():
+        if file.startswith(prefix):
+            raise SourceError(
+                f"cannot tell what is tracked below {path or '.'!r} at commit"
+                f" {repository.commit[:12]}: {file!r} cannot be read: {reason}"
+            )

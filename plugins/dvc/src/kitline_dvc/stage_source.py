@@ -44,7 +44,10 @@ def stage_parameters(
         for output in stage.metrics:
             metrics[output.path] = _read_values(repository, finder, output)
     seen = count()
-    found = {"metrics": _plain(metrics, seen), "params": _plain(params, seen)}
+    try:
+        found = {"metrics": _plain(metrics, seen), "params": _plain(params, seen)}
+    except RecursionError as cause:
+        raise SourceError("params or metrics hold themselves, or are nested too deep") from cause
     return {key: value for key, value in found.items() if value}
 
 

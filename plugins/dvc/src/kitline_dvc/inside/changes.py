@@ -15,8 +15,14 @@ def changed_paths(root: str, paths: list[str]) -> list[str]:
     """
     from dvc.repo import Repo
 
+    from kitline_dvc.inside.guarded import GuardedWorkspace
+
     found: set[str] = set()
-    with dvc_errors(f"the workspace {root!r}"), Repo(root) as repo:
+    unreadable: list[str] = []
+    with dvc_errors(f"the workspace {root!r}"), Repo(root, fs=GuardedWorkspace()) as repo:
+        repo.stage_collection_error_handler = lambda file, _: unreadable.append(
+            posixpath.relpath(os.path.abspath(file), root)
+        )
         for each in repo.index.outs:
             path = posixpath.relpath(str(each.fs_path), root)
             if (
@@ -34,7 +40,7 @@ def changed_paths(root: str, paths: list[str]) -> list[str]:
             posixpath.relpath(each.stage.path, root)
             for each in repo.index.outs
             if _touch(posixpath.relpath(str(each.fs_path), root), paths)
-        }
+        } | set(unreadable)
     for name in in_git:
         text = name.decode("utf-8", "replace") if isinstance(name, bytes) else str(name)
         path = posixpath.relpath(os.path.join(top, text), root)
@@ -52,7 +58,10 @@ def workspace_outputs(root: str) -> list[str]:
     """Return the paths that the workspace tracks now, committed or not."""
     from dvc.repo import Repo
 
-    with dvc_errors(f"the workspace {root!r}"), Repo(root) as repo:
+    from kitline_dvc.inside.guarded import GuardedWorkspace
+
+    with dvc_errors(f"the workspace {root!r}"), Repo(root, fs=GuardedWorkspace()) as repo:
+        repo.stage_collection_error_handler = lambda *_: None
         return [posixpath.relpath(str(each.fs_path), root) for each in repo.index.outs]
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from kitline.errors import SourceError
 from kitline.plugin import LockedFolder, without_passwords
 
+from kitline_dvc.inside.failures import reason_of
 from kitline_dvc.inside.version import check_version
 
 if TYPE_CHECKING:
@@ -43,6 +44,7 @@ def clone(url: str, revision: str | None) -> tuple[Any, LockedFolder]:
             folder.close()
             raise
     folder.close()
+    cause = causes[-1].__cause__ or causes[-1]  # the outer one names our folder, and no reason
     raise SourceError(
-        f"cannot clone {without_passwords(url)!r}: {without_passwords(str(causes[-1]))}"
+        f"cannot clone {without_passwords(url)!r}: {type(cause).__name__}: {reason_of(cause)}"
     ) from causes[-1]

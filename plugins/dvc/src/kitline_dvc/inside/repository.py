@@ -5,11 +5,13 @@ from __future__ import annotations
 import os
 import posixpath
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
+from kitline.errors import SourceError
 from kitline.plugin import without_passwords
 
-from kitline_dvc.inside.failures import dvc_errors
+from kitline_dvc.inside.failures import dvc_errors, reason_of
 from kitline_dvc.inside.legacy import LEGACY
 from kitline_dvc.inside.outputs import read_output
 from kitline_dvc.inside.remotes import open_remote
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
 
     from kitline.plugin import LockedFolder
 
+    from kitline_dvc.inside.clone_config import CloneRemotes
     from kitline_dvc.inside.outputs import Output
     from kitline_dvc.inside.remotes import Remote
 
@@ -43,24 +46,37 @@ class Repository:
     """
 
     def __init__(
-        self, scm: Any, commit: str, subdir: str, config: Mapping[str, Any], root: str | None
+        self,
+        scm: Any,
+        commit: str,
+        subdir: str,
+        config: Mapping[str, Any],
+        root: str | None,
+        remotes: CloneRemotes | None = None,
     ) -> None:
-        from dvc.fs import GitFileSystem
         from dvc.repo import Repo
+
+        from kitline_dvc.inside.guarded import CloneRepo, GuardedGit
 
         self.commit = commit
         self.subdir = subdir
         """Where the repository of DVC lies in that of git; empty for the top."""
         self.root = root
         self._scm = scm
-        self._fs = GitFileSystem(scm=scm, rev=commit)
+        self._fs = GuardedGit(scm=scm, rev=commit)
+        self._fs.is_foreign = remotes is not None
+        self._remotes = remotes
+        make = Repo if remotes is None else partial(CloneRepo, remotes=remotes)
         top = posixpath.join("/", subdir)
-        self._repo = Repo(top, fs=self._fs, scm=scm, config=dict(config) or None)
+        self._repo = make(top, fs=self._fs, scm=scm, config=dict(config) or None)
         self._has_cache = self._repo.cache.local is not None
         if not self._has_cache:
             # DVC wants its folder as soon as a .dvc file tells of an import; nothing can lie there
             cache = {**config.get("cache", {}), "dir": os.devnull}
-            self._repo = Repo(top, fs=self._fs, scm=scm, config={**config, "cache": cache})
+            self._repo = make(top, fs=self._fs, scm=scm, config={**config, "cache": cache})
+        self._repo.stage_collection_error_handler = self._keep_failure
+        self.unreadable: dict[str, str] = {}
+        """The `.dvc` files and dvc.yaml that DVC cannot read, and why; known with `outputs`."""
         self._clone: LockedFolder | None = None
         self._read: dict[str, bytes] = {}
 
@@ -78,6 +94,11 @@ class Repository:
         with dvc_errors(f"the outputs of commit {self.commit[:12]}"):
             return [read_output(each, self._repo.root_dir) for each in self._repo.index.outs]
 
+    def _keep_failure(self, file: str, cause: Exception) -> None:
+        """Go on without a file that cannot be read: other paths do not need it."""
+        path = posixpath.relpath(os.path.abspath(file), self._repo.root_dir)
+        self.unreadable[path] = reason_of(cause).replace(f"'{file}'", repr(path))
+
     def cache_folder(self, hash_name: str) -> str | None:
         """Return the folder of the cache; None if the repository has none here."""
         if not self._has_cache:
@@ -89,9 +110,12 @@ class Repository:
         """Return a remote, the default one without name; None if there is no default.
 
         Raises:
-            SourceError: if the configuration has no such remote.
+            SourceError: if the configuration has no such remote, or a clone may not name it.
         """
-        return open_remote(self._repo.config, name)
+        config = self._repo.config
+        if self._remotes is not None:
+            self._remotes.require(name or config["core"].get("remote"))
+        return open_remote(config, name)
 
     def git_files(self, path: str) -> list[GitFile]:
         """Return the files that git keeps at or below a path; none if there is no such path."""
@@ -141,11 +165,13 @@ class Repository:
 
     def all_parameters(self) -> dict[str, Any]:
         """Return the params of the whole repository, by file."""
-        return _shown(self._repo.params.show(), self._repo.root_dir)
+        with dvc_errors("the params of the repository"):
+            return _shown(self._repo.params.show(), self._repo.root_dir)
 
     def all_metrics(self) -> dict[str, Any]:
         """Return the metrics of the whole repository, by file."""
-        return _shown(self._repo.metrics.show(), self._repo.root_dir)
+        with dvc_errors("the metrics of the repository"):
+            return _shown(self._repo.metrics.show(), self._repo.root_dir)
 
     def artifact_kinds(self) -> dict[str, str]:
         """Return the types of what stands under `artifacts:`, by path."""
@@ -191,14 +217,22 @@ class Repository:
 
 
 def open_at(
-    scm: Any, commit: str, subdir: str, root: str | None, extra: Mapping[str, Any]
+    scm: Any,
+    commit: str,
+    subdir: str,
+    root: str | None,
+    extra: Mapping[str, Any],
+    remotes: CloneRemotes | None = None,
 ) -> Repository:
-    """Open a repository at a commit; `extra` is configuration that counts before all other."""
+    """Open a repository at a commit; `extra` is configuration that counts before all other.
+
+    `remotes` says which ones of a clone may be read.
+    """
     config = workspace_config(root) if root else {}
     for section, values in extra.items():
         config[section] = {**config.get(section, {}), **values}
     with dvc_errors(f"commit {commit[:12]}"):
-        return Repository(scm, commit, subdir, config, root)
+        return Repository(scm, commit, subdir, config, root, remotes)
 
 
 def workspace_config(root: str) -> dict[str, Any]:
@@ -220,6 +254,10 @@ def workspace_config(root: str) -> dict[str, Any]:
 
 def _shown(found: Mapping[str, Any], root: str) -> dict[str, Any]:
     values = (found.get("") or {}).get("data") or {}
+    for name, each in values.items():
+        if isinstance(each.get("error"), Exception):
+            shown = posixpath.relpath(name, root) if name.startswith("/") else name
+            raise SourceError(f"cannot read {shown!r}: {reason_of(each['error'])}")
     return {
         posixpath.relpath(name, root) if name.startswith("/") else name: each["data"]
         for name, each in values.items()

@@ -72,11 +72,13 @@ class Workspace:
         from dvc.exceptions import NotDvcRepoError
         from dvc.repo import Repo
 
+        from kitline_dvc.inside.guarded import GuardedWorkspace
+
         check_version()
         try:
             root = Repo.find_root(self._folder)
             with quiet():
-                self._repo = Repo(root)
+                self._repo = Repo(root, fs=GuardedWorkspace())
         except NotDvcRepoError as cause:
             raise TargetError(
                 f"no DVC repository holds the folder {self._folder!r}; run 'dvc init' there,"
