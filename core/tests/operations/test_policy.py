@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives.serialization import (
     PublicFormat,
 )
 from kitline.errors import PolicyError
-from kitline.plugin import Exporter, ExportResult, Plugins, hookimpl
+from kitline.plugin import Exporter, ExportResult, Kit, Plugins, hookimpl, unpack_kit
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -236,11 +236,15 @@ PATHS: dict[str, Callable[[Scene, str], object]] = {
 }
 
 
-def exporting() -> Plugins:
-    """Plugins with one exporter that writes a file."""
+def write_file(kit: Kit, target: Path) -> object:
+    return target.write_text("exported")
 
-    def export(kit: object, target: str, options: object, context: object) -> ExportResult:
-        Path(target).write_text("exported")
+
+def exporting(write: Callable[[Kit, Path], object] = write_file) -> Plugins:
+    """Plugins with one exporter that writes as it is told."""
+
+    def export(kit: Kit, target: str, options: object, context: object) -> ExportResult:
+        write(kit, Path(target))
         return ExportResult(target=target)
 
     class Plugin:
@@ -349,3 +353,26 @@ def test_the_personal_data_case_ends_with_the_models_stopped(
         assert "is revoked by key 'ours.pub': consent withdrawn" in each.error
         assert f"parent {scene.digest(scene.data)} (data) of parent" in each.error
     assert not Path("two").exists()
+
+
+def test_forbidden_files_inside_a_layer_are_refused_where_they_are_read(scene: Scene) -> None:
+    write_model(scene.folder)
+    (scene.folder / "Kitfile").write_text("manifestVersion: 1.0.0\nmodel:\n  path: model\n")
+    (scene.folder / "model/weights.pkl.gz").write_bytes(b"pickled")
+    kit = scene.run("pack", scene.folder, "-t", scene.tagged("v2")).pinned
+    Path("policy.toml").write_text("[policy]\nforbidden_formats = ['pickle']\n")
+
+    unpacked = scene.run("unpack", kit, "-d", "out", "--policy", "policy.toml")
+    settings = kitline.Settings.load().with_policy(Path("policy.toml"))
+    with (
+        kitline.open_kit(kit, settings=settings) as opened,
+        pytest.raises(PolicyError, match=r"refuses file 'model/weights\.pkl\.gz'"),
+    ):
+        unpack_kit(opened, Path("out"))
+    plugins = exporting(unpack_kit)
+    with pytest.raises(PolicyError, match=r"refuses file 'model/weights\.pkl\.gz'"):
+        kitline.export(kit, "folder:out", settings=settings, plugins=plugins)
+
+    assert unpacked.code == 3
+    assert "policy refuses file 'model/weights.pkl.gz' of the kit: it is 'pickle'" in unpacked.error
+    assert not Path("out").exists()

@@ -101,6 +101,8 @@ def extract_raw(
     checked = check_layer_path(named, what, staging.limits)
     if not checked:
         raise UnsafeLayer(f"{what}: {named!r} is a folder, and a raw layer is one file")
+    if staging.limits.check_file is not None:
+        staging.limits.check_file(checked)
     size = None if compression else descriptor.size
     writer = RawWriter(staging, checked, raw_mode(notes), size)
     found = _extract(stream, writer, staging, descriptor, compression, diff_id, what, task)

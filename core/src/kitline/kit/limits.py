@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,6 +25,8 @@ class Limits:
     """What a compressed layer may grow to, in bytes."""
     header_bytes: int = 1 << 20
     """Length of one extended header."""
+    check_file: Callable[[str], None] | None = None
+    """Called with the path of each file before it is read; raises if a policy forbids it."""
 
 
 DEFAULT_LIMITS = Limits()

@@ -172,6 +172,8 @@ class TarReader:
         path = check_layer_path(name, self._what, self._limits)
         if not path:
             raise self._refused(name, "a file has no name")
+        if self._limits.check_file is not None:
+            self._limits.check_file(path)
         if self._size is not None and size > self._size - position:
             left = self._size - position
             raise self._refused(name, f"it claims {size} bytes where the layer has {left}")

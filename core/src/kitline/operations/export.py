@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from kitline.kit.load import load_kit
 from kitline.operations.defaults import plugins_or_default, settings_or_default
-from kitline.operations.policy import check_found
+from kitline.operations.policy import check_found, policy_limits
 from kitline.operations.stores import Stores, read_reference
 from kitline.store.progress import SILENT
 
@@ -83,6 +83,7 @@ def export(
                 manifest=kit.manifest,
                 kitfile=kit.kitfile,
                 store=found.store,
+                limits=policy_limits(settings, found.asked),
             ),
             place,
             options or {},

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from kitline.kit.load import load_kit
 from kitline.operations.defaults import settings_or_default
-from kitline.operations.policy import check_found
+from kitline.operations.policy import check_found, policy_limits
 from kitline.operations.stores import Stores, read_reference
 
 if TYPE_CHECKING:
@@ -39,4 +39,5 @@ def open_kit(source: str | AnyReference, *, settings: Settings | None = None) ->
             manifest=loaded.manifest,
             kitfile=loaded.kitfile,
             store=found.store,
+            limits=policy_limits(stores.settings, found.asked),
         )

@@ -8,13 +8,16 @@ was judged is what is used. Every policy has to agree: those of the settings fil
 from __future__ import annotations
 
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kitline.errors import PolicyError
+from kitline.kit.limits import DEFAULT_LIMITS
 from kitline.operations.defaults import settings_or_default
 
 if TYPE_CHECKING:
+    from kitline.kit.limits import Limits
     from kitline.oci.manifest import Manifest
     from kitline.oci.reference import LayoutReference, PinnedReference
     from kitline.operations.settings import Settings
@@ -52,6 +55,24 @@ def check_found(found: Found, stores: Stores, *, use: str) -> None:
     """Refuse what was found, as `check_use`."""
     settings = stores.settings
     check_use(found.store, found.manifest, found.asked, use=use, settings=settings, stores=stores)
+
+
+def policy_limits(settings: Settings, reference: AnyReference) -> Limits:
+    """Return what refuses the files of forbidden formats inside a kit's layers.
+
+    The gate sees what a kit says of itself; the names in its layers are seen when they are read.
+    """
+    if not settings.policy.gates:
+        return DEFAULT_LIMITS
+    from kitline.operations.policy_formats import file_check
+    from kitline.trust.gate import comparable_name
+
+    name = comparable_name(reference.name)
+    rules = [rule for gate in settings.policy.gates for rule in gate.rules if rule.covers(name)]
+    forbidden = tuple(each for rule in rules for each in rule.forbidden_formats)
+    return (
+        replace(DEFAULT_LIMITS, check_file=file_check(forbidden)) if forbidden else DEFAULT_LIMITS
+    )
 
 
 def check_use(

@@ -8,13 +8,13 @@ from __future__ import annotations
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
-from kitline.errors import KitlineError
+from kitline.errors import KitlineError, PolicyError
 from kitline.kit.load import kit_format, load_kit
 from kitline.oci import media_types
 from kitline.oci.manifest import ImageIndex, ImageManifest
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from kitline.oci.manifest import Manifest
     from kitline.store.interface import Store
@@ -71,6 +71,20 @@ def format_of(path: str) -> str | None:
     if name.suffix == ".bin" and name.name.startswith("pytorch_model"):
         return "torch"
     return SUFFIXES.get(name.suffix)
+
+
+def file_check(forbidden: Sequence[str]) -> Callable[[str], None]:
+    """Return what refuses a file by its name, for reading layers."""
+
+    def check(path: str) -> None:
+        found = format_of(path)
+        if found is not None and is_forbidden(found, forbidden):
+            raise PolicyError(
+                f"policy refuses file {path!r} of the kit: it is {found!r}, which is forbidden;"
+                " nothing was kept"
+            )
+
+    return check
 
 
 def kits_below(store: Store, manifest: Manifest) -> tuple[ImageManifest, ...]:

@@ -14,7 +14,7 @@ from kitline.kit.load import load_kit
 from kitline.kit.unpack import Pick
 from kitline.kit.unpack import unpack as unpack_layers
 from kitline.operations.defaults import settings_or_default
-from kitline.operations.policy import check_found
+from kitline.operations.policy import check_found, policy_limits
 from kitline.operations.remotes import base_chain, base_digest
 from kitline.operations.stores import Stores, read_reference
 from kitline.store.progress import SILENT
@@ -96,6 +96,7 @@ def unpack(
             kitfile=write_kitfile(kit.kitfile).encode() if has_kitfile else None,
             existing=existing,
             durable=durable,
+            limits=policy_limits(stores.settings, found.asked),
             progress=progress,
         )
         return UnpackResult(

@@ -59,7 +59,14 @@ def unpack_kit(
         layers=[(part, layer) for part, layer in loaded.layers if select(part)],
         trusts_diff_ids=loaded.format == "modelkit",
     )
-    done = unpack([pick], folder, existing=existing, durable=durable, progress=progress)
+    done = unpack(
+        [pick],
+        folder,
+        existing=existing,
+        durable=durable,
+        limits=kit.limits,
+        progress=progress,
+    )
     return done.warnings
 
 
@@ -81,4 +88,4 @@ def read_kit(
     from kitline.kit.scan import read_layer
 
     for part, layer in kit_layers(kit, select=select):
-        read_layer(kit.store, part, layer, sink, progress=progress)
+        read_layer(kit.store, part, layer, sink, limits=kit.limits, progress=progress)

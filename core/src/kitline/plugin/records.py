@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from kitline.kit.limits import DEFAULT_LIMITS
 from kitline.oci.json import encode, sorted_map
 from kitline.store.progress import SILENT
 
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from kitline.kit.kitfile import Kitfile
+    from kitline.kit.limits import Limits
     from kitline.kit.tree import KitTree
     from kitline.oci.digest import Digest
     from kitline.oci.manifest import ImageManifest
@@ -143,6 +145,8 @@ class Kit:
     manifest: ImageManifest
     kitfile: Kitfile
     store: Store
+    limits: Limits = DEFAULT_LIMITS
+    """What is refused while it is read, by policies too."""
 
 
 @dataclass(frozen=True, kw_only=True)
