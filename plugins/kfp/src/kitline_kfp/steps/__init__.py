@@ -21,15 +21,18 @@ if TYPE_CHECKING:
     from kitline_kfp.steps.promote import promote
     from kitline_kfp.steps.pull import pull
     from kitline_kfp.steps.push import push, push_folder
-    from kitline_kfp.steps.pushed import Pushed
+    from kitline_kfp.steps.pushed import Pushed, leave_receipt
     from kitline_kfp.steps.report import lineage_report
+    from kitline_kfp.steps.run import find_invocation
     from kitline_kfp.steps.verify import verify
 
 __all__ = [
     "Fetched",
     "Pushed",
     "fetch",
+    "find_invocation",
     "import_source",
+    "leave_receipt",
     "lineage_report",
     "promote",
     "pull",
@@ -44,7 +47,9 @@ _HOMES = {
     "Fetched": "fetch",
     "Pushed": "pushed",
     "fetch": "fetch",
+    "find_invocation": "run",
     "import_source": "convert",
+    "leave_receipt": "pushed",
     "lineage_report": "report",
     "promote": "promote",
     "pull": "pull",
