@@ -10,9 +10,13 @@ from kitline.errors import UsageError
 from kitline.operations.defaults import plugins_or_default, settings_or_default
 from kitline.operations.landing import is_registry, land
 from kitline.operations.policy import check_use
+from kitline.operations.promote_check import check_promotion
 from kitline.operations.promote_identity import find_identity
 from kitline.operations.promote_move import Mover
-from kitline.operations.stores import Stores, find_manifest, read_reference
+from kitline.operations.promote_requirements import check_requirements, read_requirements
+from kitline.operations.rollback_choice import Choice
+from kitline.operations.stores import Stores, find_manifest, read_reference, read_repository
+from kitline.operations.verify import read_authority
 from kitline.plugin.redact import without_passwords
 from kitline.promotion.names import check_stage
 from kitline.promotion.record import PROMOTE, TEXT_LIMIT
@@ -121,12 +125,12 @@ def promote(
         WriteBackFailed: if a tool was not told and the setting `write_back` is `require`.
     """
     check_stage(stage)
+    wanted = read_requirements(require)
     settings = settings_or_default(settings)
     asked = read_reference(reference)
+    place = asked.with_tag(None) if to is None else read_repository(to)
     with Stores(settings) as stores:
-        store, manifest = _find(stores, asked, to, settings)
-        place = asked if to is None else read_repository(to)
-        warnings = list(_keep(store, manifest, place, settings))
+        source, store = stores.open(asked), stores.open(place)
         mover = make_mover(
             store,
             stage,
@@ -136,7 +140,21 @@ def promote(
             settings=settings,
             ask_password=ask_password,
         )
+        manifest = find_manifest(source, asked)
+        check_use(source, manifest, asked, use="promote", settings=settings, stores=stores)
+        check_requirements(
+            wanted,
+            source,
+            manifest,
+            stage_store=store,
+            stage=stage,
+            authority=None if verify_key is None else read_authority(verify_key),
+        )
+        warnings = _bring(source, store, manifest, place, settings)
         moved = mover.move(PROMOTE, lambda _: manifest.digest)
+        if check is not None and moved.record is not None:
+            choice = Choice(store, stage, place, settings, stores)
+            check_promotion(check, mover, moved, lambda history: choice.find(history, None, None))
         return finish(
             store,
             stage,
@@ -149,28 +167,21 @@ def promote(
         )
 
 
-def _find(
-    stores: Stores, asked: AnyReference, to: str | None, settings: Settings
-) -> tuple[Store, Manifest]:
-    """Find the kit, ask the policies, and bring it to the repository of the stage."""
+def _bring(
+    source: Store, store: Store, manifest: Manifest, place: AnyReference, settings: Settings
+) -> list[str]:
+    """Bring the kit to the repository of the stage, and leave the keep tag; return warnings.
+
+    The keep tag has clean-up spare the kit when the stage has moved on.
+    """
     from kitline.store.copy import copy_kit
 
-    store = stores.open(asked)
-    manifest = find_manifest(store, asked)
-    check_use(store, manifest, asked, use="promote", settings=settings, stores=stores)
-    if to is None:
-        return store, manifest
-    target = stores.open(read_repository(to))
-    copy_kit(store, target, manifest, concurrency=settings.concurrency)
-    return target, manifest
-
-
-def _keep(
-    store: Store, manifest: Manifest, place: AnyReference, settings: Settings
-) -> tuple[str, ...]:
-    """Leave the keep tag, so that clean-up does not take the kit when the stage has moved on."""
-    in_registry = is_registry(place)
-    return land(store, manifest, settings, tag=None, in_registry=in_registry).warnings
+    warnings: list[str] = []
+    if store is not source:
+        copied = copy_kit(source, store, manifest, concurrency=settings.concurrency)
+        warnings += copied.warnings
+    landed = land(store, manifest, settings, tag=None, in_registry=is_registry(place))
+    return [*warnings, *landed.warnings]
 
 
 def make_mover(
@@ -277,18 +288,6 @@ def tell_tools(
             reference=str(pinned),
         )
     return results
-
-
-def read_repository(text: str | AnyReference) -> AnyReference:
-    """Read the name of a repository.
-
-    Raises:
-        UsageError: if it has a tag or a digest.
-    """
-    found = read_reference(text)
-    if found.tag is not None or found.digest is not None:
-        raise UsageError(f"{str(found)!r} names a kit; name the repository, {found.name!r}")
-    return found
 
 
 def _outside(store: Store, stage: str, moved: Moved) -> list[str]:

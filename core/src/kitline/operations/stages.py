@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from kitline.errors import UsageError
 from kitline.operations.defaults import settings_or_default
-from kitline.operations.promote import read_repository
 from kitline.operations.promote_records import RecordReader
-from kitline.operations.stores import Stores
+from kitline.operations.stores import Stores, read_repository
 from kitline.promotion.names import CUSTOMARY, check_stage, find_record_tag
 from kitline.promotion.times import read_moment, time_text
 

@@ -194,6 +194,18 @@ def read_reference(text: str | AnyReference) -> AnyReference:
     return parse_reference(text) if isinstance(text, str) else text
 
 
+def read_repository(text: str | AnyReference) -> AnyReference:
+    """Read the name of a repository.
+
+    Raises:
+        UsageError: if it has a tag or a digest.
+    """
+    found = read_reference(text)
+    if found.tag is not None or found.digest is not None:
+        raise UsageError(f"{str(found)!r} names a kit; name the repository, {found.name!r}")
+    return found
+
+
 def _missing_tag(store: Store, tag: str, reference: AnyReference) -> str:
     tags = store.list_tags()
     shown = [repr(each) for each in tags if not is_own_tag(each)][:5]
