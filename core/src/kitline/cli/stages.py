@@ -45,9 +45,11 @@ def command(
     The records are the truth; a tag that differs, or that something else moved, is said to.
     """
     from kitline.operations.stages import stages
+    from kitline.operations.stages_pattern import is_pattern, registry_of
 
+    registry = registry_of(pattern) if is_pattern(pattern) else None
     settings = options.load_settings(
-        pattern.rstrip("*").rstrip("/") or None,
+        f"{registry}/x" if registry else None if is_pattern(pattern) else pattern,
         plain_http=plain_http,
         insecure=insecure,
         ca_file=ca_file,

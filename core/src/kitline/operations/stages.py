@@ -6,9 +6,10 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from kitline.errors import UsageError
+from kitline.errors import KitlineError, UsageError
 from kitline.operations.defaults import settings_or_default
 from kitline.operations.promote_records import RecordReader
+from kitline.operations.stages_pattern import find_repositories
 from kitline.operations.stores import Stores, read_repository
 from kitline.promotion.names import CUSTOMARY, check_stage, find_record_tag
 from kitline.promotion.times import read_moment, time_text
@@ -151,19 +152,36 @@ def stages(
         check_stage(history)
     authorities = _authorities(key)
     found: list[StageState] = []
+    warnings: list[str] = []
     with Stores(settings) as stores:
-        names = [read_repository(pattern)]
-        warnings: list[str] = []
-        for each in names:
-            store = stores.open(each)
-            wanted = [history] if history is not None else list_stages(store)
-            found += [
-                read_stage(
-                    store, name, at=moment, authorities=authorities, workers=settings.concurrency
+        places = find_repositories(stores, pattern)
+        for place in places:
+            try:
+                store = stores.open(place)
+                found += _read_all(
+                    store, history, at=moment, authorities=authorities, workers=settings.concurrency
                 )
-                for name in wanted
-            ]
+            except KitlineError as cause:
+                if len(places) == 1:
+                    raise
+                warnings.append(f"{place.name!r} was left out: {cause}")
     return StageTable(states=tuple(found), warnings=tuple(warnings))
+
+
+def _read_all(
+    store: Store,
+    only: str | None,
+    *,
+    at: datetime | None,
+    authorities: Sequence[Authority],
+    workers: int,
+) -> list[StageState]:
+    """Read one stage of a repository, or all of them."""
+    wanted = list_stages(store) if only is None else [only]
+    read = [
+        read_stage(store, each, at=at, authorities=authorities, workers=workers) for each in wanted
+    ]
+    return [each for each in read if each.history or each.tag is not None or each.problems]
 
 
 def stage_history(

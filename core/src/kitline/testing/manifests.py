@@ -96,16 +96,25 @@ class Manifests:
             tags = sorted(repository.tags)
         if not self.rules.tag_paging:
             return _json({"name": name, "tags": tags[::-1]})
+        return self._page(call, tags, f"/v2/{name}/tags/list", {"name": name}, "tags")
+
+    def names(self, call: Call) -> Answer:
+        """Answer the catalog: the list of repositories, in pages."""
+        return self._page(call, self.content.names(), call.path, {}, "repositories")
+
+    def _page(
+        self, call: Call, names: list[str], path: str, fields: dict[str, Any], key: str
+    ) -> Answer:
         wanted = call.argument("n")
         if wanted is not None and not wanted.isdigit():
             return error(400, "PAGINATION_NUMBER_INVALID", "invalid number of results requested")
-        size = len(tags) if wanted is None else int(wanted)
+        size = len(names) if wanted is None else int(wanted)
         size = min(size, self.rules.page_limit or size)
-        tags = [tag for tag in tags if tag > (call.argument("last") or "")]
-        answer = _json({"name": name, "tags": tags[:size]})
-        if 0 < size < len(tags):
-            query = urlencode({"last": tags[size - 1], "n": size})
-            answer.headers["Link"] = f'</v2/{name}/tags/list?{query}>; rel="next"'
+        names = [each for each in names if each > (call.argument("last") or "")]
+        answer = _json({**fields, key: names[:size]})
+        if 0 < size < len(names):
+            query = urlencode({"last": names[size - 1], "n": size})
+            answer.headers["Link"] = f'<{path}?{query}>; rel="next"'
         return answer
 
     def referrers(self, call: Call, name: str, subject: str) -> Answer:

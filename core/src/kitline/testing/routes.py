@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     _Answers = dict[tuple[str, str], Callable[[], Answer]]
 
 _ROUTE = re.compile(r"/v2/(.+)/(blobs/uploads|blobs|manifests|tags|referrers)/([^/]*)\Z")
+CATALOG = "/v2/_catalog"
 
 
 class _Route(NamedTuple):
@@ -50,6 +51,8 @@ class Router:
             refusal = self.auth.refuse(call, route.repository if route else None, self.base)
             if refusal is not None:
                 return refusal
+        if route is None and call.path == CATALOG and self.rules.catalog:
+            return Manifests(content=self.content, rules=self.rules, faults=self.faults).names(call)
         if route is None:
             return _answer_base(call)
         if self._is_missing(call, route):

@@ -24,6 +24,8 @@ class Rules:
     """Most entries in one page of tags or referrers, also when nobody asked for pages."""
     filters_referrers: bool = True
     """Applies `artifactType` and says so."""
+    catalog: bool = True
+    """Lists its repositories (olareg: 404)."""
     multi_tag: bool = False
     """Takes `PUT manifests/<digest>?tag=a&tag=b` (olareg)."""
     single_post: bool = False
@@ -62,7 +64,9 @@ DOCKER_REGISTRY = Rules(
     keeps_cut_sessions=False,
     strict_locations=True,
 )
-OLAREG = Rules(multi_tag=True, single_post=True, relative_locations=True, unknown_session=400)
+OLAREG = Rules(
+    catalog=False, multi_tag=True, single_post=True, relative_locations=True, unknown_session=400
+)
 ECR = Rules(one_patch=True, must_exist=True)
 GHCR = Rules(referrers_api=False, patch_limit=4 * MIB)
 HARBOR = Rules(page_limit=100)
