@@ -1,0 +1,12 @@
+"""Airflow changes logging, warnings and signals of a process: its tests have one of their own.
+
+`test_in_airflow.py` starts it. To run some of them by hand:
+
+    KITLINE_IN_AIRFLOW=1 pytest plugins/airflow/tests/in_airflow -k push
+"""
+
+from __future__ import annotations
+
+import os
+
+collect_ignore = [] if os.environ.get("KITLINE_IN_AIRFLOW") else ["in_airflow"]
