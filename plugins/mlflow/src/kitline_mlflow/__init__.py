@@ -16,8 +16,10 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from kitline_mlflow.attest import attest_run
+    from kitline_mlflow.evaluation import attest_evaluation
     from kitline_mlflow.flavor import _load_pyfunc, load_model, save_model
     from kitline_mlflow.load import load_modelkit
+    from kitline_mlflow.promoted import move_aliases
     from kitline_mlflow.prompts import load_prompt
     from kitline_mlflow.verbs import log_model, log_modelkit
 
@@ -26,23 +28,27 @@ FLAVOR_NAME = "modelkit"
 __all__ = [
     "FLAVOR_NAME",
     "_load_pyfunc",
+    "attest_evaluation",
     "attest_run",
     "load_model",
     "load_modelkit",
     "load_prompt",
     "log_model",
     "log_modelkit",
+    "move_aliases",
     "save_model",
 ]
 
 _HOMES = {
     "_load_pyfunc": "flavor",
+    "attest_evaluation": "evaluation",
     "attest_run": "attest",
     "load_model": "flavor",
     "load_modelkit": "load",
     "load_prompt": "prompts",
     "log_model": "verbs",
     "log_modelkit": "verbs",
+    "move_aliases": "promoted",
     "save_model": "flavor",
 }
 

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
         ExportResult,
         ImportContext,
         Kit,
+        PromotedEvent,
         PushedEvent,
         WriteBack,
     )
@@ -54,6 +55,14 @@ def kitline_pushed(event: PushedEvent) -> WriteBack | None:
     from kitline_mlflow.write_back import write_back
 
     return write_back(event, event.origin)
+
+
+@hookimpl
+def kitline_promoted(event: PromotedEvent) -> WriteBack | None:
+    """Move the alias of the stage's name to the version that is the kit."""
+    from kitline_mlflow.promoted import tell_promotion
+
+    return tell_promotion(event)
 
 
 # Every push asks for the offers; what they do is imported when one is taken.
