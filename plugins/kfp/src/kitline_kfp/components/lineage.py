@@ -8,7 +8,7 @@ from kitline_kfp.components.factory import make_component
 
 
 def lineage_report(
-    reference: str,
+    modelkit: str,
     report: Output[HTML],
     depth: int = 0,
 ) -> NamedTuple("Outputs", [("digest", str), ("reference", str)]):  # type: ignore[valid-type]
@@ -18,13 +18,13 @@ def lineage_report(
     kitline_kfp.lineage_report does so; this form cannot carry the flag.
 
     Args:
-        reference: registry/repository@sha256:…
+        modelkit: registry/repository@sha256:…
         report: The page.
         depth: How many hops; 0 for all.
     """
     from kitline_kfp import steps
 
-    return steps.lineage_report(reference, report, depth=depth)
+    return steps.lineage_report(modelkit, report, depth=depth)
 
 
 def lineage_report_component(

@@ -8,11 +8,12 @@ from kitline_kfp.components.factory import make_component
 
 
 def promote_modelkit(
-    reference: str,
+    modelkit: str,
     stage: str,
     kit: Output[Artifact],
     reason: str = "",
     require: List[str] = [],
+    verify_key: str = "",
     to: str = "",
 ) -> NamedTuple(  # type: ignore[valid-type]
     "Outputs", [("digest", str), ("reference", str), ("previous", str)]
@@ -23,16 +24,25 @@ def promote_modelkit(
     kitline_kfp.promote_modelkit does so; this form cannot carry the flag.
 
     Args:
-        reference: registry/repository@sha256:…
+        modelkit: registry/repository@sha256:…
         stage: Its name.
         kit: Digest and reference as JSON, and in the metadata.
         reason: Why, for whoever reads the history.
         require: What has to hold, such as signed or metric:accuracy:ge:0.9.
+        verify_key: The public key that signed asks for: its PEM text, a file, or env://VARIABLE.
         to: A repository that keeps the stage, if it is not the kit's own.
     """
     from kitline_kfp import steps
 
-    return steps.promote(reference, stage, reason=reason, require=require, to=to, kit=kit)
+    return steps.promote(
+        modelkit,
+        stage,
+        reason=reason,
+        require=require,
+        verify_key=verify_key,
+        to=to,
+        kit=kit,
+    )
 
 
 def promote_modelkit_component(

@@ -8,7 +8,7 @@ from kitline_kfp.components.factory import make_component
 
 
 def pull_modelkit(
-    reference: str,
+    modelkit: str,
     model: Output[Model],
     datasets: Output[Dataset],
     code: Output[Artifact],
@@ -19,11 +19,11 @@ def pull_modelkit(
 ) -> NamedTuple("Outputs", [("digest", str), ("reference", str)]):  # type: ignore[valid-type]
     """Pull a ModelKit by its digest; its drawers become outputs, each byte verified.
 
-    The reference holds the digest, so KFP may cache this task: the same name is the same content. A
+    The name holds the digest, so KFP may cache this task: the same name is the same content. A
     name with a tag alone is refused; resolve_modelkit turns it into one with a digest.
 
     Args:
-        reference: registry/repository@sha256:…
+        modelkit: registry/repository@sha256:…
         model: The model: the file or folder that it is in the kit.
         datasets: The data: a file or folder if there is one dataset, else a folder with all.
         code: The source code.
@@ -35,7 +35,7 @@ def pull_modelkit(
     from kitline_kfp import steps
 
     return steps.pull(
-        reference,
+        modelkit,
         outputs={
             "model": model,
             "datasets": datasets,

@@ -8,7 +8,7 @@ from kitline_kfp.components.factory import make_component
 
 
 def resolve_modelkit(
-    reference: str,
+    modelkit: str,
     kit: Output[Artifact],
 ) -> NamedTuple("Outputs", [("digest", str), ("reference", str)]):  # type: ignore[valid-type]
     """Return the digest that a name points at now, so that later steps are cached by content.
@@ -17,12 +17,12 @@ def resolve_modelkit(
     kitline_kfp.resolve_modelkit does so; this form cannot carry the flag.
 
     Args:
-        reference: registry/repository:tag
+        modelkit: registry/repository:tag
         kit: Digest and reference as JSON, and in the metadata.
     """
     from kitline_kfp import steps
 
-    return steps.resolve(reference, kit=kit)
+    return steps.resolve(modelkit, kit=kit)
 
 
 def resolve_modelkit_component(

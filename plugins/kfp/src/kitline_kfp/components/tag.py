@@ -8,7 +8,7 @@ from kitline_kfp.components.factory import make_component
 
 
 def tag_modelkit(
-    reference: str,
+    modelkit: str,
     tag: str,
     kit: Output[Artifact],
 ) -> NamedTuple("Outputs", [("digest", str), ("reference", str)]):  # type: ignore[valid-type]
@@ -18,13 +18,13 @@ def tag_modelkit(
     kitline_kfp.tag_modelkit does so; this form cannot carry the flag.
 
     Args:
-        reference: registry/repository@sha256:…
+        modelkit: registry/repository@sha256:…
         tag: The tag.
         kit: Digest and reference as JSON, and in the metadata.
     """
     from kitline_kfp import steps
 
-    return steps.tag(reference, tag, kit=kit)
+    return steps.tag(modelkit, tag, kit=kit)
 
 
 def tag_modelkit_component(

@@ -8,7 +8,7 @@ from kitline_kfp.components.factory import make_component
 
 
 def verify_modelkit(
-    reference: str,
+    modelkit: str,
     report: Output[Artifact],
     key: str = "",
     identity: str = "",
@@ -25,7 +25,7 @@ def verify_modelkit(
     kitline_kfp.verify_modelkit does so; this form cannot carry the flag.
 
     Args:
-        reference: registry/repository@sha256:…
+        modelkit: registry/repository@sha256:…
         report: What was verified, as JSON.
         key: A public key: its PEM text, a file, env://VARIABLE, or the URI of a key service.
         identity: Who signed, instead of a key (keyless).
@@ -37,7 +37,7 @@ def verify_modelkit(
     from kitline_kfp import steps
 
     return steps.verify(
-        reference,
+        modelkit,
         key=key,
         identity=identity,
         issuer=issuer,

@@ -8,16 +8,15 @@ packing the folder gives the same digest again.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING, Any, Literal
+from pathlib import PurePosixPath
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
-from kitline.errors import SourceError, UsageError
+from kitline.errors import UsageError
 from kitline.plugin import (
     Code,
     Dataset,
     Docs,
     Entry,
-    FolderTree,
     Kitfile,
     Model,
     Package,
@@ -41,13 +40,24 @@ _NO_PATH = (":", "@")
 """kit reads a path with one of these as a reference to another kit."""
 
 
+class ContentSource(Protocol):
+    """A file or a folder somewhere."""
+
+    def entries(self) -> Iterable[Entry]:
+        """Return the one file under the empty path, or a folder under it and all that it holds."""
+
+    @property
+    def warnings(self) -> Sequence[str]:
+        """What is left out."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Content:
     """One file or folder on its way into a drawer."""
 
     drawer: Drawer
     name: str
-    source: Path
+    source: ContentSource
     description: str = ""
 
 
@@ -65,12 +75,11 @@ class DrawerTree:
 
     kitfile: Kitfile
     placed: Sequence[Placed]
-    trees: Sequence[FolderTree]
 
     @property
     def warnings(self) -> Sequence[str]:
-        """What was left out below the sources, such as sockets."""
-        return tuple(each for tree in self.trees for each in tree.warnings)
+        """What was left out of the sources, such as sockets."""
+        return tuple(warning for each in self.placed for warning in each.content.source.warnings)
 
     def entries(self) -> Iterable[Entry]:
         """Return folders and files, folders before their content, names in byte order.
@@ -80,8 +89,8 @@ class DrawerTree:
         """
         folders: dict[str, Entry] = {}
         files: list[Entry] = []
-        for placed, tree in zip(self.placed, self.trees, strict=True):
-            for entry in _entries(placed, tree):
+        for placed in self.placed:
+            for entry in _entries(placed):
                 if entry.is_folder:
                     folders[entry.path] = entry
                 else:
@@ -105,7 +114,6 @@ def lay_out(
     """Lay files and folders out as a kit.
 
     Raises:
-        SourceError: if one of them is not there.
         UsageError: if there is nothing, or no model that the parameters could belong to.
     """
     placed = tuple(_place(contents))
@@ -113,7 +121,6 @@ def lay_out(
         raise UsageError(
             "there is nothing to push: give at least one of model, dataset, code, docs, prompts"
         )
-    trees = tuple(_open(each.content) for each in placed)
     by_drawer: dict[str, list[Placed]] = {}
     for each in placed:
         by_drawer.setdefault(each.content.drawer, []).append(each)
@@ -137,7 +144,7 @@ def lay_out(
             for each in by_drawer.get("prompt", ())
         ),
     )
-    return DrawerTree(kitfile=kitfile, placed=placed, trees=trees)
+    return DrawerTree(kitfile=kitfile, placed=placed)
 
 
 def _model(by_drawer: dict[str, list[Placed]], framework: str, parameters: Any) -> Model | None:
@@ -183,32 +190,10 @@ def clean_name(name: str) -> str:
     return "content" if cleaned in ("", ".", "..") else cleaned
 
 
-def _open(content: Content) -> FolderTree:
-    """Return a walk over a source that looks at nothing but that source.
-
-    Raises:
-        SourceError: if it is not there; KFP lists outputs that a step never wrote, too.
-    """
-    source = content.source
-    if source.is_dir():
-        return FolderTree(source, Kitfile(code=(Code(path="."),)))
-    if not source.is_file():
-        raise SourceError(
-            f"{content.drawer} {content.name!r}: nothing is at {str(source)!r}; did the step that"
-            " makes it write to the path of its output?"
-        )
-    return FolderTree(source.parent, Kitfile(code=(Code(path=source.name),)))
-
-
-def _entries(placed: Placed, tree: FolderTree) -> Iterator[Entry]:
-    if placed.content.source.is_dir():
-        yield Entry(path=placed.path, is_folder=True, mode=0o755)
-        for entry in tree.entries():
-            yield replace(entry, path=f"{placed.path}/{entry.path}")
-        return
-    for entry in tree.entries():
-        if not entry.is_folder:
-            yield replace(entry, path=placed.path)
+def _entries(placed: Placed) -> Iterator[Entry]:
+    """Yield what a source holds, below the path that it has in the kit."""
+    for entry in placed.content.source.entries():
+        yield replace(entry, path=f"{placed.path}/{entry.path}" if entry.path else placed.path)
 
 
 def _walk_order(entry: Entry) -> list[bytes]:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import kitline
 
 from kitline_kfp.steps.failure import speaks_plainly
+from kitline_kfp.steps.keys import key_source
 from kitline_kfp.steps.pushed import Pushed, leave_receipt
 from kitline_kfp.steps.run import find_invocation
 from kitline_kfp.steps.target import remote_of, require_pinned
@@ -33,6 +34,7 @@ def promote(
     *,
     reason: str = "",
     require: Sequence[str] = (),
+    verify_key: str = "",
     to: str = "",
     kit: StepArtifact | None = None,
 ) -> Promoted:
@@ -43,6 +45,7 @@ def promote(
         stage: Its name.
         reason: Why, for whoever reads the history.
         require: What has to hold, such as `signed` or `metric:accuracy:ge:0.9`.
+        verify_key: The public key that `signed` asks for: its PEM text, or as of `verify`.
         to: A repository that keeps the stage, if it is not the kit's own.
         kit: An output artifact that gets digest and reference.
 
@@ -50,14 +53,17 @@ def promote(
         PolicyError: if a policy or a requirement refuses the kit; the stage is where it was.
         NotFound: if the kit is not there any more.
     """
-    moved = kitline.promote(
-        require_pinned(reference),
-        stage,
-        reason=reason,
-        require=tuple(require),
-        to=remote_of(to) if to else None,
-        invocation=find_invocation(kit),
-    )
+    name = require_pinned(reference)
+    with key_source(verify_key) as source:
+        moved = kitline.promote(
+            name,
+            stage,
+            reason=reason,
+            require=tuple(require),
+            verify_key=source,
+            to=remote_of(to) if to else None,
+            invocation=find_invocation(kit),
+        )
     pushed = Pushed(digest=str(moved.digest), reference=str(moved.reference))
     leave_receipt(kit, pushed, None)
     previous = "" if moved.previous is None else str(moved.previous)

@@ -12,6 +12,7 @@ from kitline.plugin import Collected, Origin, Package
 from kitline_kfp.steps.drawers import Content, lay_out
 from kitline_kfp.steps.evaluation import evaluation
 from kitline_kfp.steps.failure import speaks_plainly
+from kitline_kfp.steps.path_source import path_source
 from kitline_kfp.steps.pushed import Pushed, leave_receipt
 from kitline_kfp.steps.run import find_invocation
 from kitline_kfp.steps.target import remote_of
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     from kitline_kfp.steps.pushed import StepArtifact
 
     Source = str | PathLike[str] | StepArtifact
-    Sources = Source | Sequence[Source] | Mapping[str, Source] | None
+    Sources = Source | Sequence[Source | None] | Mapping[str, Source] | None
 
 RECIPE = "folder/1"
 """That of `kitline pack`: the kit is a function of its files and their layout, as a folder's is."""
@@ -167,7 +168,8 @@ def _contents(drawer: Drawer, given: Any) -> list[Content]:
 
 def _content(drawer: Drawer, name: str, given: Any) -> Content:
     path = Path(given.path if hasattr(given, "uri") else os.fspath(given))
-    return Content(drawer=drawer, name=name or path.name, source=path)
+    source = path_source(path, f"{drawer} {name or path.name!r}")
+    return Content(drawer=drawer, name=name or path.name, source=source)
 
 
 def _statements(metrics: Mapping[str, Any] | StepArtifact | None) -> tuple[Statement, ...]:

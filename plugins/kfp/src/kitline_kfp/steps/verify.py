@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import kitline
 
 from kitline_kfp.steps.failure import speaks_plainly
+from kitline_kfp.steps.keys import key_source
 from kitline_kfp.steps.pushed import Pushed, write_json
 from kitline_kfp.steps.target import require_pinned
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
 
     from kitline_kfp.steps.pushed import StepArtifact
-
-_PEM = "-----BEGIN "
 
 
 @speaks_plainly
@@ -51,32 +47,18 @@ def verify(
         NotFound: if the kit is not there any more.
     """
     name = require_pinned(reference)
-    more: dict[str, Any] = {"policy": policy} if policy else {}
-    with _key_file(key) as source:
+    with key_source(key) as source:
         result = kitline.verify(
             name,
-            key=source or None,
+            key=source,
             identity=identity or None,
             issuer=issuer or None,
             attestations=tuple(attestations),
             signature=signature,
-            **more,
+            policy=policy or None,
         )
     if report is not None:
         write_json(report, result.to_json())
         report.metadata["oci_digest"] = str(result.digest)
         report.metadata["oci_reference"] = str(result.reference)
     return Pushed(digest=str(result.digest), reference=str(result.reference))
-
-
-@contextmanager
-def _key_file(key: str) -> Iterator[str]:
-    """Give a key that came as text a file for as long as it is needed; it is public."""
-    if not key.lstrip().startswith(_PEM):
-        yield key
-        return
-    with tempfile.TemporaryDirectory(prefix="kitline-key-") as folder:
-        path = os.path.join(folder, "key.pem")
-        with open(path, "w", encoding="utf-8") as file:
-            file.write(key)
-        yield path
