@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from kitline.operations.promote import Promotion, promote
     from kitline.operations.resolve import resolve
     from kitline.operations.rollback import rollback
+    from kitline.operations.sbom import sbom
     from kitline.operations.settings import Settings
     from kitline.operations.sign import attest_signed, attest_unsigned, sign
     from kitline.operations.stages import StageState, stage_history, stages
@@ -94,6 +95,7 @@ __all__ = [
     "remove",
     "resolve",
     "rollback",
+    "sbom",
     "sign",
     "stage_history",
     "stages",
@@ -149,6 +151,7 @@ _HOMES = {
     "remove": "operations.naming",
     "resolve": "operations.resolve",
     "rollback": "operations.rollback",
+    "sbom": "operations.sbom",
     "sign": "operations.sign",
     "stage_history": "operations.stages",
     "stages": "operations.stages",

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import click
 
 from kitline._version import VERSION
-from kitline.cli.options import printable_lines
+from kitline.cli.options import printable_lines, progress_shown
 from kitline.errors import Cancelled, KitlineError, UsageError
 
 if TYPE_CHECKING:
@@ -40,6 +40,7 @@ VERBS = {
     "verify": "verify",
     "attest": "attest",
     "attestations": "attestations",
+    "sbom": "sbom",
     "promote": "promote",
     "rollback": "rollback",
     "stages": "stages",
@@ -143,7 +144,7 @@ def _run(words: list[str], *, as_json: bool) -> int:
     """
     try:
         with _ended_like_interrupted():
-            code = cli.main(words, prog_name="kitline", standalone_mode=False)
+            code = cli.main(words, prog_name="kitline", standalone_mode=False, obj=progress_shown)
         return code if isinstance(code, int) else 0
     except click.exceptions.Exit as stop:
         return stop.exit_code
