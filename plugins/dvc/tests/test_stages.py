@@ -135,7 +135,9 @@ def test_an_artifact_by_version_and_by_stage(pipeline: DvcRepository, importing:
     for source, what in (("iris@v2.0.0", "version 'v2.0.0'"), ("iris#none", "stage 'none'")):
         with pytest.raises(SourceError, match=f"artifact 'iris' has no {what}; 'gto show'"):
             importing.collect(f"dvc-artifact:{source}", repo=place)
-    with pytest.raises(SourceError, match="artifact 'other' has no version"):
+    with pytest.raises(
+        SourceError, match="no tag of GTO names an artifact 'other'; there is 'iris'"
+    ):
         importing.collect("dvc-artifact:other@v1.0.0", repo=place)
 
 

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import json
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 
 import click
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
+    from contextlib import AbstractContextManager
+
+    from kitline import Settings
+    from kitline.plugin import Progress
 
     from kitline_dvc.status import KitStatus
     from kitline_dvc.verify import Verdict
@@ -24,6 +29,18 @@ _quiet_option = click.option(
 _repo_option = click.option(
     "--repo", default=".", metavar="FOLDER", show_default=True, help="A folder of the repository."
 )
+_plain_http_option = click.option(
+    "--plain-http", is_flag=True, help="Speak plain HTTP to the registry named."
+)
+_ca_file_option = click.option(
+    "--ca-file",
+    type=click.Path(exists=True, dir_okay=False),
+    help="PEM file of additional certificate authorities.",
+)
+
+
+def _connection_options(command: Callable[..., None]) -> Callable[..., None]:
+    return _plain_http_option(_ca_file_option(command))
 
 
 @click.group("dvc", short_help="Kits in a DVC repository: stages, their state, and checks.")
@@ -52,6 +69,7 @@ def group() -> None:
 )
 @click.option("--force", is_flag=True, help="Replace a stage or parameter of that name.")
 @_repo_option
+@_connection_options
 @_quiet_option
 @_json_option
 def stage_command(
@@ -62,6 +80,8 @@ def stage_command(
     filters: tuple[str, ...],
     force: bool,
     repo: str,
+    plain_http: bool,
+    ca_file: str | None,
     quiet: bool,
     as_json: bool,
 ) -> None:
@@ -72,7 +92,14 @@ def stage_command(
     from kitline_dvc.stage import add_stage
 
     result = add_stage(
-        source, out=out, name=name, params=params, folder=repo, filters=filters, force=force
+        source,
+        out=out,
+        name=name,
+        params=params,
+        folder=repo,
+        filters=filters,
+        force=force,
+        settings=_settings(source, plain_http=plain_http, ca_file=ca_file),
     )
     for warning in result.warnings:
         _warn(warning)
@@ -117,6 +144,7 @@ def status_command(repo: str, as_json: bool) -> None:
 @click.option("--path", metavar="PATH", help="Where the repository has it, if elsewhere.")
 @click.option("--recorded", is_flag=True, help="Believe the md5 in the Kitfile; read no data.")
 @_repo_option
+@_connection_options
 @_quiet_option
 @_json_option
 def verify_command(
@@ -126,6 +154,8 @@ def verify_command(
     path: str | None,
     recorded: bool,
     repo: str,
+    plain_http: bool,
+    ca_file: str | None,
     quiet: bool,
     as_json: bool,
 ) -> None:
@@ -137,7 +167,17 @@ def verify_command(
 
     from kitline_dvc.verify import verify
 
-    found = verify(source, revision=rev, repo=repo, path=path, dataset=dataset, recorded=recorded)
+    with _progress(quiet=quiet) as progress:
+        found = verify(
+            source,
+            revision=rev,
+            repo=repo,
+            path=path,
+            dataset=dataset,
+            recorded=recorded,
+            settings=_settings(source, plain_http=plain_http, ca_file=ca_file),
+            progress=progress,
+        )
     if as_json:
         _print_json(found.to_json())
         if not found.is_equal:
@@ -159,6 +199,7 @@ def verify_command(
 @click.option("--url", metavar="URL", help="A remote's address, outside of a repository.")
 @click.option("--force", is_flag=True, help="Replace files that are there and differ.")
 @_repo_option
+@_connection_options
 @_quiet_option
 @_json_option
 def fetch_command(
@@ -169,6 +210,8 @@ def fetch_command(
     url: str | None,
     force: bool,
     repo: str,
+    plain_http: bool,
+    ca_file: str | None,
     quiet: bool,
     as_json: bool,
 ) -> None:
@@ -178,13 +221,45 @@ def fetch_command(
     """
     from kitline_dvc.fetch import fetch
 
-    result = fetch(source, folder, dataset=dataset, repo=repo, remote=remote, url=url, force=force)
+    with _progress(quiet=quiet) as progress:
+        result = fetch(
+            source,
+            folder,
+            dataset=dataset,
+            repo=repo,
+            remote=remote,
+            url=url,
+            force=force,
+            settings=_settings(source, plain_http=plain_http, ca_file=ca_file),
+            progress=progress,
+        )
     if as_json:
         _print_json(result.to_json())
         return
     if not quiet:
         _say(f"fetched {result.fetched} of {result.files} files into {folder}")
     click.echo(str(result.reference))
+
+
+def _settings(source: str, *, plain_http: bool, ca_file: str | None) -> Settings:
+    """Return the settings; `--plain-http` holds for the registry in the name."""
+    from dataclasses import replace
+
+    import kitline
+
+    settings = kitline.Settings.load(options={"ca_file": ca_file})
+    if not plain_http or source.startswith("oci"):
+        return settings
+    host = kitline.Reference.parse(source).registry
+    return replace(settings, plain_http=(*settings.plain_http, *([host] if host else [])))
+
+
+def _progress(*, quiet: bool) -> AbstractContextManager[Progress]:
+    """Show progress as kitline's own verbs do."""
+    from kitline.plugin import ExportContext
+
+    shown = click.get_current_context().find_root().obj
+    return shown(quiet=quiet) if callable(shown) else nullcontext(ExportContext().progress)
 
 
 def _differences(found: Verdict) -> str:

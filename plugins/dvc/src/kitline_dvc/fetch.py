@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import kitline
 from kitline.errors import SourceError, TargetError, UsageError
-from kitline.plugin import LockedFolder, without_passwords
+from kitline.plugin import ExportContext, LockedFolder, without_passwords
 
 from kitline_dvc.datasets import choose_datasets, kit_datasets
 from kitline_dvc.inside.remotes import open_remote_at
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from kitline import LayoutReference, PinnedReference, Settings
+    from kitline.plugin import Progress
 
     from kitline_dvc.by_reference import ReferencedFile
     from kitline_dvc.objects import Places
@@ -69,6 +70,7 @@ def fetch(
     url: str | None = None,
     force: bool = False,
     settings: Settings | None = None,
+    progress: Progress | None = None,
 ) -> FetchResult:
     """Fetch the data that a kit names by md5 into a folder, below the paths that the kit says.
 
@@ -107,7 +109,8 @@ def fetch(
                     f"cannot fetch the data of {source!r}: {cause}{_hint(reference)}"
                 ) from cause
             staging = stack.enter_context(_staging(target))
-            size = fetch_files(missing.values(), staging, places, remote=remote)
+            context = ExportContext(progress=progress) if progress else None
+            size = fetch_files(missing.values(), staging, places, remote=remote, context=context)
             _move_in(staging, target, list(missing))
     return FetchResult(
         reference=reference, folder=target, files=len(wanted), fetched=len(missing), size=size

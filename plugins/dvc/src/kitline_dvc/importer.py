@@ -75,6 +75,7 @@ def _collect(
         _shown(source),
         given,
         finder.remotes(),
+        md5s={each.path: content.md5 for each, content in found},
         tells_folders=chosen.data == "reference",
     )
     tree = lay_out(repository, found, chosen, facts)

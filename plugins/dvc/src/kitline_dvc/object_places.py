@@ -188,8 +188,9 @@ class ObjectPlaces:
         remote = self.find_remote(output)
         places = f"the cache {cache!r}" if cache else "a cache (there is none here)"
         there = f"the remote {remote[0].name!r}" if remote else "a remote (none is configured)"
+        known = f"md5 {md5}" if md5 else "without md5"
         return SourceError(
-            f"{path!r} (md5 {md5}){more} is neither in {places} nor in {there};"
+            f"{path!r} ({known}){more} is neither in {places} nor in {there};"
             " 'dvc push' where the data is, or name another remote with '-o remote='"
         )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 from kitline.plugin import Exporter, Importer, hookimpl
@@ -9,7 +10,15 @@ from kitline.plugin import Exporter, Importer, hookimpl
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from kitline.plugin import Collected, ExportContext, ExportResult, ImportContext, Kit
+    from kitline.plugin import (
+        Collected,
+        ExportContext,
+        ExportResult,
+        ImportContext,
+        Kit,
+        PromotedEvent,
+        WriteBack,
+    )
 
 
 @hookimpl
@@ -35,6 +44,17 @@ def kitline_exporters() -> list[Exporter]:
             export=_export,
         )
     ]
+
+
+@hookimpl
+def kitline_promoted(event: PromotedEvent) -> WriteBack | None:
+    """Write a tag of GTO, if the environment names the git repository for them."""
+    folder = os.environ.get("KITLINE_DVC_GTO")
+    if not folder:
+        return None
+    from kitline_dvc.gto_tag import tag_promotion
+
+    return tag_promotion(event, folder)
 
 
 def _collect(source: str, options: Mapping[str, str], context: ImportContext) -> Collected:

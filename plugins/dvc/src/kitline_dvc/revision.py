@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kitline.errors import SourceError, UsageError
+from kitline.plugin import without_passwords
 
 from kitline_dvc.inside.changes import changed_paths
 from kitline_dvc.inside.clone_config import CloneRemotes
@@ -105,8 +106,13 @@ def open_elsewhere(
         return open_revision(source, Options(repo=folder, remote=remote))
     address = _from_scp(url) if _is_scp(url) else url
     source = DvcSource(paths=(path,), revision=commit or "HEAD", repository=address)
-    if read_repository(address) is None:
-        raise SourceError(f"{path!r} was imported from {url!r}, which is no address")
+    try:
+        read_repository(address)
+    except UsageError as cause:
+        raise SourceError(
+            f"{path!r} was imported from {without_passwords(url)!r}: only folders and addresses"
+            " that begin with https://, ssh:// or file:// are read; run 'dvc fetch'"
+        ) from cause
     return open_revision(source, Options(remote=remote))
 
 

@@ -20,7 +20,7 @@ MEANINGS: dict[State, str] = {
     "stale": "the data changed since: the digest does not hold any more",
     "modified": "the files differ from what DVC tracks; 'dvc add' would make the digest stale",
     "missing": "not checked out; 'dvc checkout' brings it back",
-    "not run": "params and dvc.lock name different kits; 'dvc repro' pulls the one of params",
+    "not run": "dvc.lock does not hold the kit that params name; 'dvc repro' pulls it",
 }
 
 
@@ -33,7 +33,8 @@ class KitStatus:
     kind: Literal["export", "stage"]
     state: State
     digest: str
-    """The digest that the files of the repository name; it holds only while not `stale`."""
+    """The digest that the files of the repository name, empty if the params of a stage name none;
+    it holds only while not `stale`."""
     reference: str
     stage: str = ""
 
@@ -50,7 +51,7 @@ class KitStatus:
             "state": self.state,
             "holds": self.holds,
             "meaning": MEANINGS[self.state],
-            "digest": self.digest,
+            "digest": self.digest or None,
             "reference": self.reference,
             "stage": self.stage or None,
         }
@@ -84,16 +85,17 @@ def _stage(out: TrackedOut) -> KitStatus | None:
     repository = _repository(out.meta) if out.stage else None
     if repository is None:
         return None
-    locked, now = next(
-        (pair for name, pair in out.params.items() if name.endswith(".digest")), (None, None)
-    )
+    pairs = {name: pair for name, pair in out.params.items() if name.endswith(".digest")}
+    own = pairs.get(f"{out.stage}.digest")
+    locked, now = own or next(iter(pairs.values()), (None, None))
     ran = locked is not None and locked == now
+    digest = now if isinstance(now, str) else ""
     return KitStatus(
         path=out.path,
         kind="stage",
         state=_state(out) if ran else "not run",
-        digest=str(now),
-        reference=f"{repository}@{now}",
+        digest=digest,
+        reference=f"{repository}@{digest}" if digest else repository,
         stage=out.stage,
     )
 

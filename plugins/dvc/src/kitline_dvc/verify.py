@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import kitline
 from kitline.errors import SourceError
-from kitline.plugin import read_kit
+from kitline.plugin import ExportContext, read_kit
 
 from kitline_dvc.content_finder import ContentFinder
 from kitline_dvc.datasets import choose_datasets
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from kitline import LayoutReference, PinnedReference, Settings
-    from kitline.plugin import Kit
+    from kitline.plugin import Kit, Progress
 
     from kitline_dvc.datasets import KitDataset
     from kitline_dvc.inside.repository import Repository
@@ -107,6 +107,7 @@ def verify(
     dataset: str = "all",
     recorded: bool = False,
     settings: Settings | None = None,
+    progress: Progress | None = None,
 ) -> Verdict:
     """Compare a kit's data with what a revision of a DVC repository tracks under the same paths.
 
@@ -133,7 +134,9 @@ def verify(
         commit = opened.repository.commit
         found = tuple(
             replace(
-                _compare(kit, each, opened.repository, paths[each], recorded=recorded),
+                _compare(
+                    kit, each, opened.repository, paths[each], recorded=recorded, progress=progress
+                ),
                 is_reference=each.is_reference,
             )
             for each in chosen
@@ -150,7 +153,13 @@ def _top(folder: Path) -> Path:
 
 
 def _compare(
-    kit: Kit, dataset: KitDataset, repository: Repository, path: str, *, recorded: bool
+    kit: Kit,
+    dataset: KitDataset,
+    repository: Repository,
+    path: str,
+    *,
+    recorded: bool,
+    progress: Progress | None,
 ) -> Compared:
     tracked = [each for each in select(repository, [path]).tracked if each.path == path]
     if not tracked:
@@ -164,7 +173,8 @@ def _compare(
         mine = dataset.claimed_md5
         note = "" if mine == theirs else "the md5 that the Kitfile notes is another one"
         return Compared(path=path, kit_md5=mine, revision_md5=theirs, note=note)
-    held = _kit_files(kit, dataset, legacy=output is not None and is_legacy(output.hash_name))
+    legacy = output is not None and is_legacy(output.hash_name)
+    held = _kit_files(kit, dataset, legacy=legacy, progress=progress)
     mine = held[""] if list(held) == [""] else listing_md5(held.items())
     if mine == theirs:
         return Compared(path=path, kit_md5=mine, revision_md5=theirs)
@@ -181,12 +191,15 @@ def _compare(
     )
 
 
-def _kit_files(kit: Kit, dataset: KitDataset, *, legacy: bool) -> dict[str, str]:
+def _kit_files(
+    kit: Kit, dataset: KitDataset, *, legacy: bool, progress: Progress | None
+) -> dict[str, str]:
     """Return the md5 of each file by its path inside of the dataset."""
     if dataset.is_reference:
         return {each.path: each.md5 for each in read_list(kit, dataset).files}
     sink = _Hashing(legacy=legacy)
-    read_kit(kit, sink, select=dataset.holds)
+    progress = progress or ExportContext().progress
+    read_kit(kit, sink, select=dataset.holds, progress=progress)
     top = "" if dataset.path == "." else dataset.path
     return {_inner(name, top): md5 for name, md5 in sink.found.items()}
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from kitline.errors import SourceError
 
+from kitline_dvc.inside.failures import reason_of
 from kitline_dvc.inside.version import check_version
 
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ def find_commit(scm: Any, revision: str) -> str:
         ) from cause
 
 
-def open_scm(folder: Path) -> Any:
+def open_scm(folder: str | Path) -> Any:
     """Open the git repository that a folder lies in, which may be a bare one.
 
     Raises:
@@ -92,7 +93,48 @@ def find_tag(scm: Any, name: str, version: str | None, stage: str | None) -> str
         return str(Artifacts(_Repository()).get_rev(name, version=version, stage=stage))
     except (DvcException, ValueError) as cause:
         what = f"version {version!r}" if version else f"stage {stage!r}" if stage else "version"
+        known = _known_artifacts(scm)
+        missing = (
+            f"artifact {name!r} has no {what}"
+            if name in known
+            else f"no tag of GTO names an artifact {name!r}; there is"
+            f" {', '.join(map(repr, known)) or 'none'}"
+        )
         raise SourceError(
-            f"artifact {name!r} has no {what}; 'gto show' lists what there is"
+            f"{missing}; 'gto show' lists what there is"
             " (only annotated tags count, 'gto register' and 'gto assign' make them)"
         ) from cause
+
+
+def assign_stage(scm: Any, name: str, stage: str, commit: str) -> str:
+    """Assign a stage of GTO to a commit of an artifact, unless it has it; return the tag's name.
+
+    Raises:
+        SourceError: if GTO refuses, such as the name of a stage.
+    """
+    from dvc.scm import SCMError
+    from gto.constants import Action
+    from gto.exceptions import GTOException
+    from gto.registry import GitRegistry
+    from gto.tag import find, parse_name
+
+    def order(tag: Any) -> tuple[int, int]:
+        return tag.tag_time, parse_name(tag.name).get("counter", 0)
+
+    try:
+        last = max(find(name=name, stage=stage, scm=scm), key=order, default=None)
+        if last and last.target == commit and parse_name(last.name)["action"] is Action.ASSIGN:
+            return str(last.name)
+        with GitRegistry.from_scm(scm) as registry:
+            return str(registry.assign(name, stage, rev=commit, force=True).tag)
+    except (GTOException, SCMError, OSError, ValueError) as cause:
+        raise SourceError(
+            f"GTO cannot assign {stage!r} to artifact {name!r} at {commit[:12]}: {reason_of(cause)}"
+        ) from cause
+
+
+def _known_artifacts(scm: Any) -> list[str]:
+    """Return the first artifacts that tags of GTO name."""
+    from gto.tag import find, parse_name
+
+    return sorted({str(parse_name(each.name)["name"]) for each in find(scm=scm)})[:20]

@@ -183,6 +183,19 @@ class Repository:
             for each in artifacts.values()
         }
 
+    def artifacts(self) -> dict[str, str]:
+        """Return the paths of what stands under `artifacts:`, by the names that GTO's tags have."""
+        with dvc_errors("the artifacts of dvc.yaml"):
+            found = self._repo.artifacts.read()
+        paths = {}
+        for file, artifacts in found.items():
+            folder = posixpath.dirname(file)
+            top = posixpath.normpath(posixpath.join(self.subdir, folder))
+            for name, each in artifacts.items():
+                key = name if top == "." else f"{top}:{name}"
+                paths[key] = posixpath.normpath(posixpath.join(folder, each.path))
+        return paths
+
     def artifact_path(self, name: str) -> str:
         """Return the path of an artifact, relative to the repository of DVC."""
         with dvc_errors(f"artifact {name!r}"):

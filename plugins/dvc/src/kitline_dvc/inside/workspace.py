@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from kitline.errors import SourceError, TargetError
 
+from kitline_dvc.inside.failures import reason_of
 from kitline_dvc.inside.legacy import LEGACY
 from kitline_dvc.inside.remotes import open_remote
 from kitline_dvc.inside.version import check_version
@@ -255,8 +256,5 @@ def translated(what: str, kind: type[Exception] = TargetError) -> Iterator[None]
     try:
         yield
     except DvcException as cause:
-        reasons = [str(cause).strip() or type(cause).__name__]
-        if cause.__cause__ is not None and str(cause.__cause__) not in reasons[0]:
-            reasons.append(str(cause.__cause__).strip())
-        said = ": ".join(reason.rstrip(".") for reason in reasons)
+        said = reason_of(cause)
         raise kind(f"DVC could not {what}: {said[:1].lower()}{said[1:]}") from cause
