@@ -42,6 +42,15 @@ package: {name: iris}
 model: {name: iris, path: iris-model}
 datasets: [{name: rows, path: rows.csv}]
 """
+OUTSIDE = {
+    "UV_CACHE_DIR": str(Path.home() / ".cache" / "uv"),
+    **{
+        name: value
+        for name, value in os.environ.items()
+        if name.startswith(("UV_", "SSL_CERT_")) or name.lower().endswith("_proxy")
+    },
+}
+"""What tests take from the environment that they are otherwise kept from."""
 ROWS = load_iris(return_X_y=True)[0][::10]
 
 
@@ -235,6 +244,34 @@ def test_a_model_predicts_in_a_process_of_its_own(
     out = tmp_path / "out.json"
     mlflow.models.predict(kit, ROWS, env_manager="local", output_path=str(out))
     assert json.loads(out.read_text())["predictions"] == expected
+
+
+@pytest.mark.slow  # installs what the model needs: 90 packages, half a minute
+def test_a_model_predicts_in_an_environment_that_uv_makes_for_it(
+    template: Tracked,
+    tmp_path: Path,
+    expected: list[int],
+    registry: LocalRegistry,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    """The files are fetched before, so the environment of the model has no kitline in it."""
+    folder = tmp_path / "kit"
+    shutil.copytree(template.model_folder, folder / "iris-model")
+    needed = (folder / "iris-model/requirements.txt").read_text()
+    (folder / "iris-model/requirements.txt").write_text(f"{needed}\nskops\n")
+    (folder / "Kitfile").write_text(KITFILE.partition("datasets")[0])
+    kit = kitline.pack(folder, f"{registry.host}/team/iris:uv")
+    programs = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"  # our uv
+    monkeypatch.setenv("PATH", programs)
+    for name, value in OUTSIDE.items():  # how this machine reaches its package index
+        monkeypatch.setenv(name, value)
+    out = tmp_path / "out.json"
+    mlflow.models.predict(f"modelkit://{kit}/model", ROWS, env_manager="uv", output_path=str(out))
+    assert json.loads(out.read_text())["predictions"] == expected
+    installed = {line for line in capfd.readouterr().err.splitlines() if line.startswith(" + ")}
+    assert any(each.startswith(" + mlflow==") for each in installed)
+    assert not any("kitline" in each for each in installed)
 
 
 @pytest.mark.slow
