@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from kitline_airflow.asset_uris import asset_uri
+from kitline_airflow.asset_uris import asset_uri, repository_of
 from kitline_airflow.connection import DEFAULT
 from kitline_airflow.polling import INTERVAL
 
@@ -13,13 +13,24 @@ if TYPE_CHECKING:
 
 
 def modelkit_asset(
-    repository: str, *, name: str | None = None, role: str | None = None, **fields: Any
+    repository: str,
+    *,
+    stage: str | None = None,
+    tag: str | None = None,
+    name: str | None = None,
+    role: str | None = None,
+    **fields: Any,
 ) -> Asset:
     """Return the asset of a repository, for `outlets`, `inlets` and `schedule`.
+
+    With `stage` or `tag` it is the asset of what moves that name, another one: promotions usually
+    have outlets of their own.
 
     Args:
         repository: `registry/repository`; a tag or digest is left away, for an asset per digest
             could not be subscribed to.
+        stage: A stage such as `production`.
+        tag: A tag.
         name: Its name in Airflow 3; by default the repository.
         role: What kits of it are to kits made from them: `data` by default, `base`, `code`.
         fields: What else an asset of Airflow takes.
@@ -29,12 +40,14 @@ def modelkit_asset(
     """
     from airflow.providers.common.compat.sdk import Asset
 
-    uri = asset_uri(repository, **fields.pop("moves", {}))
+    moves = {"stage": stage} if stage else {"tag": tag} if tag else {}
+    uri = asset_uri(repository, **moves)
     extra = {**fields.pop("extra", {}), **({"role": role} if role else {})}
     if extra:
         fields["extra"] = extra
     if _has_names():
-        fields["name"] = name or uri.partition("://")[2]
+        moved = ":" + (stage or tag or "") if moves else ""
+        fields["name"] = name or f"{repository_of(uri)}{moved}"
     return Asset(uri=uri, **fields)
 
 
@@ -52,10 +65,18 @@ def watch_tag(
     """
     from kitline_airflow.triggers import TagMovedTrigger
 
+    tag = reference.rpartition("/")[2].partition(":")[2]
+    if not tag:
+        raise ValueError(f"{reference!r} names no tag to watch; write 'registry/repository:tag'")
     name = name or reference
     trigger = TagMovedTrigger(reference, modelkit_conn_id, interval, name)
-    tag = reference.rpartition("/")[2].partition(":")[2]
-    return _watched(reference, name, trigger, {"tag": tag}, fields)
+    return modelkit_asset(
+        reference.removesuffix(f":{tag}"),
+        tag=tag,
+        name=name,
+        watchers=_watcher(name, trigger),
+        **fields,
+    )
 
 
 def watch_stage(
@@ -76,7 +97,9 @@ def watch_stage(
 
     name = name or f"{repository}:{stage}"
     trigger = StageMovedTrigger(repository, stage, modelkit_conn_id, interval, name, replay)
-    return _watched(repository, name, trigger, {"stage": stage}, fields)
+    return modelkit_asset(
+        repository, stage=stage, name=name, watchers=_watcher(name, trigger), **fields
+    )
 
 
 def create_asset(
@@ -86,9 +109,7 @@ def create_asset(
     return modelkit_asset(str(reference or repository), extra=dict(extra or {}))
 
 
-def _watched(
-    reference: str, name: str, trigger: Any, moves: dict[str, str], fields: dict[str, Any]
-) -> Asset:
+def _watcher(name: str, trigger: Any) -> list[Any]:
     try:
         from airflow.sdk import AssetWatcher
     except ImportError as cause:
@@ -96,10 +117,7 @@ def _watched(
             "asset watchers need Airflow 3; on Airflow 2 wait with ModelKitSensor and skip what was"
             " handled with ModelKitNewDigestOperator"
         ) from cause
-    watcher = AssetWatcher(name=f"{name} moves", trigger=trigger)
-    # The URI tells tag or stage too: Airflow knows one asset by one URI, and these are not the
-    # events of the repository.
-    return modelkit_asset(reference, name=name, watchers=[watcher], moves=moves, **fields)
+    return [AssetWatcher(name=f"{name} moves", trigger=trigger)]
 
 
 def _has_names() -> bool:

@@ -58,7 +58,7 @@ def test_airflow_finds_connection_type_handlers_link_and_decorator() -> None:
     assert hook is not None
     assert hook.connection_id_attribute_name == "modelkit_conn_id"
     assert "kitline_airflow.links.ModelKitLink" in manager.extra_links_class_names
-    assert "modelkit" in dict(runtime.taskflow_decorators)
+    assert "modelkit" in list(runtime.taskflow_decorators)
     assert "extra__modelkit__plain_http" in manager.connection_form_widgets
 
 
