@@ -222,6 +222,11 @@ class Settings:
         return replace(self, policy=self.policy.tighten(found))
 
     @property
+    def is_home_chosen(self) -> bool:
+        """Whether somebody said where `home` is, in settings or in code."""
+        return "home" in self.origins or self.home != _default_home()
+
+    @property
     def store_folder(self) -> Path:
         """Where the local store's layouts lie."""
         return self.home / "store"

@@ -5,6 +5,7 @@ A tag is resolved here and nowhere else; everything behind works with the digest
 
 from __future__ import annotations
 
+import os
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
@@ -61,6 +62,23 @@ class Stores:
         if reference.registry is None:
             return self.open_local(reference.name)
         return self._once(f"registry {reference.name}", lambda: self._open_registry(reference))
+
+    def open_target(self, reference: AnyReference) -> Store:
+        """Open the repository that a kit is written to, by `reference`.
+
+        Raises:
+            UsageError: if that is the local store of a pod, which nobody would see again.
+        """
+        if isinstance(reference, Reference) and reference.is_bare:
+            self._require_lasting_home(reference)
+        return self.open(reference)
+
+    def _require_lasting_home(self, reference: Reference) -> None:
+        if os.environ.get("KUBERNETES_SERVICE_HOST") and not self.settings.is_home_chosen:
+            raise UsageError(
+                f"{str(reference)!r} names no registry, and the local store would go with this pod;"
+                f" write 'registry/{reference}', or set KITLINE_HOME to a volume that stays"
+            )
 
     def open_local(self, name: str) -> Store:
         """Open a repository of the local store; it is created when something is written."""

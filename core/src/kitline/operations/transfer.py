@@ -169,7 +169,7 @@ def copy(
         return _transfer(
             found.store,
             found.manifest,
-            stores.open(target),
+            stores.open_target(target),
             _with_tag(target, asked),
             choices,
             in_registry=is_registry(target),
