@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,6 +18,7 @@ from cryptography.hazmat.primitives.serialization import (
     PublicFormat,
 )
 from kitline.errors import PolicyError
+from kitline.oci.manifest import ImageIndex, Manifest
 from kitline.plugin import Exporter, ExportResult, Kit, Plugins, hookimpl, unpack_kit
 
 if TYPE_CHECKING:
@@ -127,7 +128,6 @@ def move_signature(scene: Scene) -> None:
     manifest = json.loads(scene.content.manifests[other].raw)
     kit = scene.digest(scene.kit)
     manifest["subject"] |= {"digest": kit, "size": len(scene.content.manifests[kit].raw)}
-    from kitline.oci.manifest import Manifest
     from kitline.operations.settings import Settings
     from kitline.operations.stores import Stores, read_reference
 
@@ -226,11 +226,13 @@ PATHS: dict[str, Callable[[Scene, str], object]] = {
     "pull under a name": lambda s, name: kitline.pull(name, "copy:v1"),
     "copy to the local store": lambda s, name: kitline.copy(name, "copy:v1"),
     "copy to a layout": lambda s, name: kitline.copy(name, "oci:out:v1"),
-    "copy to a registry": lambda s, name: kitline.copy(name, f"{s.registry.host}/copy/iris:v1"),
+    "copy to a registry": lambda s, name: kitline.copy(
+        name, f"{s.registry.host}/copy/iris:v1", plugins=Plugins()
+    ),
     "unpack": lambda s, name: kitline.unpack(name, "out"),
     "export": lambda s, name: kitline.export(name, "folder:out", plugins=exporting()),
     "open_kit": lambda s, name: read_whole(name),
-    "promote": lambda s, name: kitline.promote(name, "champion"),
+    "promote": lambda s, name: kitline.promote(name, "champion", plugins=Plugins()),
     "verify": lambda s, name: kitline.verify(name),
     "admit": lambda s, name: kitline.admit(name),
 }
@@ -376,3 +378,203 @@ def test_forbidden_files_inside_a_layer_are_refused_where_they_are_read(scene: S
     assert unpacked.code == 3
     assert "policy refuses file 'model/weights.pkl.gz' of the kit: it is 'pickle'" in unpacked.error
     assert not Path("out").exists()
+
+
+def with_policy(text: str) -> kitline.Settings:
+    """Return settings with a policy; the registry is asked once, not five times."""
+    Path("policy.toml").write_text(text)
+    return replace(kitline.Settings.load().with_policy(Path("policy.toml")), tries=1)
+
+
+def test_an_allowance_of_another_policy_loosens_nothing(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Path("user.toml").write_text("[policy]\n" + KEYED)
+    Path("kitline.toml").write_text("[policy]\nkeys = ['theirs.pub']\n")
+    Path("more.toml").write_text("[policy]\npinned = false\n")
+    monkeypatch.setenv("KITLINE_CONFIG", "user.toml")
+    monkeypatch.setenv("KITLINE_POLICY", "more.toml")
+    scene.sign("theirs.key")
+
+    refused = scene.run("unpack", scene.kit, "-d", "out", "--policy", "more.toml")
+    scene.sign("ours.key")
+    allowed = scene.run("unpack", scene.kit, "-d", "out", "--policy", "more.toml")
+
+    assert refused.code == 3
+    assert refused.error.count("\n  it is not signed") == 1
+    assert "[file user.toml]" in refused.error
+    assert allowed.code == 0
+
+
+def test_what_is_judged_is_what_is_read(scene: Scene) -> None:
+    """The tag moves right after it was resolved; the digest that was judged is unpacked."""
+    scene.sign()
+    write_model(scene.folder, b"other weights")
+    other = scene.run("pack", scene.folder, "-t", scene.tagged("v2")).pinned
+    settings = with_policy("[policy]\n" + KEYED)
+    scene.registry.forget()
+
+    kitline.unpack(scene.tagged("v1"), "out", settings=settings)
+
+    assert scene.registry.count("GET", r"/manifests/v1$") + scene.registry.count(
+        "HEAD", r"/manifests/v1$"
+    ) == 1  # fmt: skip
+    assert Path("out/model.onnx").read_bytes() == b"weights"
+    with pytest.raises(PolicyError):
+        kitline.unpack(other, "other", settings=settings)
+
+
+def test_a_pulled_kit_is_judged_by_its_signature_without_the_registry(scene: Scene) -> None:
+    scene.sign()
+    kitline.pull(scene.kit)
+    scene.registry.stop()
+
+    kitline.unpack(scene.kit, "out", settings=with_policy("[policy]\n" + KEYED))
+    allowing = with_policy("[policy]\n" + REVOKING + "unreachable = 'allow'\n")
+    kitline.unpack(scene.kit, "again", settings=allowing)
+    with pytest.raises(PolicyError, match="revocations cannot be ruled out"):
+        kitline.unpack(scene.kit, "third", settings=with_policy("[policy]\n" + REVOKING))
+
+    assert Path("out").exists()
+    assert not Path("third").exists()
+
+
+def test_a_pulled_copy_hears_of_a_revocation_at_its_registry(scene: Scene) -> None:
+    kitline.pull(scene.kit)
+    settings = with_policy("[policy]\n" + REVOKING)
+    kitline.unpack(scene.kit, "before", settings=settings)
+    scene.attest(scene.kit, "revocation", "revoked")
+
+    with pytest.raises(PolicyError, match="personal data"):
+        kitline.unpack(scene.kit, "after", settings=settings)
+
+
+def test_a_policy_may_name_revoked_kits_itself(scene: Scene) -> None:
+    digest = scene.digest(scene.data)
+    scene.content.remove_manifest(digest)
+    text = f"[policy.revocation]\nkits = ['{digest}']\nunreachable = 'allow'\n"
+
+    with pytest.raises(PolicyError, match=r"\(data\) is revoked by the policy itself"):
+        kitline.unpack(scene.kit, "out", settings=with_policy(text))
+
+
+def test_revocations_may_be_collected_in_a_repository_of_their_own(scene: Scene) -> None:
+    central = f"{scene.registry.host}/governance/revoked"
+    text = f"[policy]\n{REVOKING}also_in = ['{central}']\n"
+    kitline.unpack(scene.kit, "before", settings=with_policy(text))
+
+    succeeded(scene.run("attest", scene.data, "--type", "revocation", "--reason", "consent",
+                        "--key", "ours.key", "--at", central))  # fmt: skip
+
+    with pytest.raises(PolicyError, match=r"\(data\) is revoked by key 'ours\.pub': consent"):
+        kitline.unpack(scene.kit, "after", settings=with_policy(text))
+    kitline.unpack(scene.kit, "other", settings=with_policy("[policy]\n" + REVOKING))
+
+
+@pytest.mark.parametrize("key", [None, "theirs.key"])
+def test_parents_that_were_stated_afterwards_count_too(scene: Scene, key: str | None) -> None:
+    """A kit made without kitline names no parents; whoever states them makes a policy stricter."""
+    write_model(scene.folder, b"made elsewhere")
+    name = f"{scene.registry.host}/foreign/model:v1"
+    kit = scene.run("pack", scene.folder, "-t", name).pinned
+    scene.attest(scene.data, "revocation", "revoked")
+    settings = with_policy("[policy]\n" + REVOKING)
+    kitline.unpack(kit, "before", settings=settings)
+
+    signed = () if key is None else ("--key", key)
+    parent = f"data={scene.tagged('data')}"
+    stated = scene.run("attest", kit, "--type", "provenance", "--parent", parent, *signed)
+
+    assert stated.pinned == kit
+    with pytest.raises(PolicyError, match=r"\(data\) is revoked by key 'ours\.pub'"):
+        kitline.unpack(kit, "after", settings=settings)
+
+
+def test_a_claim_of_a_parent_that_nobody_has_stops_nothing(scene: Scene) -> None:
+    parent = "data=sha256:" + "cd" * 32
+    succeeded(scene.run("attest", scene.kit, "--type", "provenance", "--parent", parent))
+
+    kitline.unpack(scene.kit, "out", settings=with_policy("[policy]\n" + REVOKING))
+
+
+def test_a_class_is_inherited_and_the_highest_wins(scene: Scene) -> None:
+    limited = "[policy]\nmax_sensitivity = 'confidential'\n" + CLASSED + "required = true\n"
+    words = ("--type", "classification", "--key", "ours.key", "--sensitivity")
+    for level in ("public", "confidential"):
+        succeeded(scene.run("attest", scene.data, *words, level, "--owner", "team"))
+
+    kitline.unpack(scene.kit, "before", settings=with_policy(limited))
+    stricter = limited.replace("confidential", "internal")
+    with pytest.raises(PolicyError, match=r"'confidential' by its owner 'team', and 'internal'"):
+        kitline.unpack(scene.kit, "out", settings=with_policy(stricter))
+    unknown = scene.run("attest", scene.kit, *words, "top-secret")
+    Path("odd.json").write_text('{"sensitivity": "top-secret"}')
+    scene.attest(scene.kit, "classification", "odd")
+
+    assert unknown.code == 2
+    with pytest.raises(PolicyError, match="it is classified 'top-secret', and 'confidential' is"):
+        kitline.unpack(scene.kit, "out", settings=with_policy(limited))
+
+
+def test_kits_that_a_kit_takes_its_model_from_are_judged_too(scene: Scene) -> None:
+    (scene.folder / "Kitfile").write_text(
+        "manifestVersion: 1.0.0\ndocs:\n  - path: README.md\n"
+        f"model:\n  path: {scene.tagged('v1')}\n"
+    )
+    (scene.folder / "model.onnx").unlink()
+    kit = scene.run("pack", scene.folder, "-t", f"{scene.registry.host}/team/tuned:v1").pinned
+    scene.sign(reference=kit)
+    settings = with_policy("[policy]\n" + KEYED)
+
+    with pytest.raises(PolicyError, match=f"refuses to unpack '{scene.kit}'"):
+        kitline.unpack(kit, "out", settings=settings)
+    scene.sign()
+    kitline.unpack(kit, "out", settings=settings)
+
+    assert Path("out/model.onnx").read_bytes() == b"weights"
+
+
+def test_a_revoked_kit_in_an_index_stops_the_index(scene: Scene) -> None:
+    raw = scene.content.manifests[scene.digest(scene.kit)].raw
+    index = ImageIndex.build(manifests=[Manifest.from_bytes(raw).descriptor])
+    scene.registry.content.put_manifest(
+        "team/iris", index.raw, tag="all", media_type=index.media_type
+    )
+    settings = with_policy("[policy]\n" + REVOKING)
+    kitline.unpack(scene.tagged("all"), "before", settings=settings)
+    scene.attest(scene.kit, "revocation", "revoked")
+
+    with pytest.raises(PolicyError, match=rf"kit {scene.digest(scene.kit)} is revoked"):
+        kitline.unpack(scene.tagged("all"), "after", settings=settings)
+
+
+def test_pushing_is_no_use_so_that_a_kit_can_be_signed_where_it_is_judged(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Path("policy.toml").write_text("[policy]\n" + KEYED)
+    monkeypatch.setenv("KITLINE_POLICY", "policy.toml")
+    target = f"{scene.registry.host}/new/iris:v1"
+
+    scene.run("pack", scene.folder, "-t", "iris:v1")
+    pushed = scene.run("push", "iris:v1", target)
+    copied = scene.run("copy", "iris:v1", target)
+    used = scene.run("pull", target)
+
+    assert [pushed.code, copied.code, used.code] == [0, 0, 3]
+
+
+def test_a_signed_promotion_lets_a_stage_be_used(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Path("policy.toml").write_text("[policy]\n" + KEYED + "signed_promotions = true\n")
+    monkeypatch.setenv("KITLINE_POLICY", "policy.toml")
+    scene.sign()
+    succeeded(scene.run("promote", scene.kit, "production", "--key", "ours.key"))
+
+    by_stage = scene.run("unpack", scene.tagged("production"), "-d", "out")
+    by_other_tag = scene.run("unpack", scene.tagged("v1"), "-d", "two")
+    customary = scene.run("tag", scene.kit, scene.tagged("champion"))
+    unrecorded = scene.run("unpack", scene.tagged("champion"), "-d", "three")
+
+    assert [by_stage.code, by_other_tag.code, customary.code, unrecorded.code] == [0, 0, 0, 3]
+    assert "no promotion to stage 'champion' is signed" in unrecorded.error
