@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from kitline.oci.manifest import ImageIndex, ImageManifest, Manifest
     from kitline.oci.reference import LayoutReference, PinnedReference, Reference
     from kitline.operations.accounts import check_login, login, logout
+    from kitline.operations.compare import compare
     from kitline.operations.diff import diff
     from kitline.operations.doctor import doctor
     from kitline.operations.export import export
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     from kitline.operations.policy import admit
     from kitline.operations.promote import Promotion, promote
     from kitline.operations.resolve import resolve
+    from kitline.operations.prune import prune
     from kitline.operations.rollback import rollback
     from kitline.operations.sbom import sbom
     from kitline.operations.settings import Settings
@@ -73,6 +75,7 @@ __all__ = [
     "attest_signed",
     "attest_unsigned",
     "check_login",
+    "compare",
     "copy",
     "diff",
     "doctor",
@@ -89,6 +92,7 @@ __all__ = [
     "pack",
     "pack_collected",
     "promote",
+    "prune",
     "pull",
     "push",
     "read_statements",
@@ -129,6 +133,7 @@ _HOMES = {
     "attest_signed": "operations.sign",
     "attest_unsigned": "operations.sign",
     "check_login": "operations.accounts",
+    "compare": "operations.compare",
     "copy": "operations.transfer",
     "diff": "operations.diff",
     "doctor": "operations.doctor",
@@ -145,6 +150,7 @@ _HOMES = {
     "pack": "operations.pack",
     "pack_collected": "operations.import_",
     "promote": "operations.promote",
+    "prune": "operations.prune",
     "pull": "operations.transfer",
     "push": "operations.transfer",
     "read_statements": "operations.statements",

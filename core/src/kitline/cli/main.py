@@ -44,6 +44,8 @@ VERBS = {
     "promote": "promote",
     "rollback": "rollback",
     "stages": "stages",
+    "compare": "compare",
+    "prune": "prune",
     "plugins": "plugins",
     "login": "login",
     "logout": "logout",

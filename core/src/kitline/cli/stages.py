@@ -10,11 +10,7 @@ from kitline.cli import options
 from kitline.cli.keys import verifying_key_option
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from kitline.operations.stages import StageState, StageTable
-
-HEADINGS = ("stage", "kit", "since", "by", "no.", "why", "note")
+    from kitline.operations.stages import StageTable
 
 
 @click.command(
@@ -86,28 +82,16 @@ def _show(table: StageTable) -> None:
     from rich.table import Column, Table
     from rich.text import Text
 
+    from kitline.operations.stages import HEADINGS
+
     several = len({each.repository for each in table}) > 1
     names = [*(["repository"] if several else []), *HEADINGS]
     columns = (Column(each, overflow="fold") for each in names)
     shown = Table(*columns, box=None, pad_edge=False, header_style="bold")
     for each in table:
-        cells = [*([each.repository] if several else []), *state_cells(each)]
+        cells = [*([each.repository] if several else []), *each.cells]
         shown.add_row(*(Text(options.printable(cell)) for cell in cells))
     options.console().print(shown)
-
-
-def state_cells(state: StageState) -> Iterable[str]:
-    """Return what the table says of a stage, column by column."""
-    mark = ("!" if state.moved_outside else "~") if state.note else ""
-    return (
-        state.stage,
-        state.digest.hex[:12] if state.digest else "–",
-        f"{state.when:%Y-%m-%d %H:%M}Z" if state.when else "–",
-        state.who or "–",
-        str(state.seq or "–"),
-        state.reason,
-        f"{mark} {state.note.partition(':')[0]}".strip(),
-    )
 
 
 def _show_history(table: StageTable) -> None:

@@ -58,6 +58,15 @@ class Difference:
     right: PinnedReference | LayoutReference
     changes: tuple[Change, ...]
 
+    def _repr_html_(self) -> str:
+        from kitline.operations.html_table import html_table
+
+        rows = [
+            (each.kind, each.what, each.name, _plain(each.before), _plain(each.after))
+            for each in self.changes
+        ]
+        return html_table(("", "", "name", str(self.left), str(self.right)), rows)
+
     def to_json(self) -> dict[str, Any]:
         """Return the result as `--json` prints it."""
         return {
@@ -65,6 +74,12 @@ class Difference:
             "right": str(self.right),
             "changes": [each.to_json() for each in self.changes],
         }
+
+
+def _plain(value: Any) -> str:
+    if isinstance(value, dict) and "digest" in value:
+        return f"{value['digest'].partition(':')[2][:12]} ({value.get('size')} bytes)"
+    return "" if value is None else str(value)
 
 
 def diff(

@@ -52,6 +52,28 @@ class Inspection:
         """Layers that only list their data, by path, with the algorithm that checks it: `md5`."""
         return read_by_reference(self.kit.manifest.annotations.get(media_types.BY_REFERENCE, ""))
 
+    def _repr_html_(self) -> str:
+        from kitline.operations.html_table import html_card, html_table
+
+        kitfile = self.kit.kitfile
+        title = kitfile.package.name or (kitfile.model.name if kitfile.model else "") or "kit"
+        card = html_card(
+            title,
+            [
+                ("kit", self.reference),
+                ("version", kitfile.package.version),
+                ("description", kitfile.package.description),
+                ("made from", ", ".join(f"{e['role']} {e['digest'][:19]}" for e in self.parents)),
+                ("attached", "; ".join(each.summary for each in self.statements)),
+                ("warnings", "; ".join(self.warnings)),
+            ],
+        )
+        rows = [
+            (part.drawer, part.clean_path, layer.size, layer.digest.hex[:12])
+            for part, layer in self.kit.layers
+        ]
+        return card + html_table(("drawer", "path", "bytes", "digest"), rows)
+
     def to_json(self) -> dict[str, Any]:
         """Return the result as `--json` prints it; `manifest` is the exact document."""
         by_reference = self.by_reference

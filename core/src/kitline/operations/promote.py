@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from kitline.errors import UsageError
 from kitline.operations.defaults import plugins_or_default, settings_or_default
+from kitline.operations.html_table import html_card
 from kitline.operations.landing import is_registry, land
 from kitline.operations.policy import check_use
 from kitline.operations.promote_check import check_promotion
@@ -60,6 +61,18 @@ class Promotion:
 
     def __str__(self) -> str:
         return str(self.reference)
+
+    def _repr_html_(self) -> str:
+        return html_card(
+            f"{self.stage}: record {self.seq}",
+            [
+                ("kit", self.reference),
+                ("before", self.previous),
+                ("reason", self.reason),
+                ("told", ", ".join(each.target for each in self.write_backs if each.ok)),
+                ("warnings", "; ".join(self.warnings)),
+            ],
+        )
 
     def to_json(self) -> dict[str, Any]:
         """Return the result as `--json` prints it."""

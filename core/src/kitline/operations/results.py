@@ -39,6 +39,22 @@ class KitResult:
     def __str__(self) -> str:
         return str(self.reference)
 
+    def _repr_html_(self) -> str:
+        from kitline.operations.html_table import html_card
+
+        return html_card(
+            self.tag or "kit",
+            [
+                ("kit", self.reference),
+                ("tag moved from", self.previous),
+                ("blobs", f"{self.moved_blobs} new, {self.existing_blobs} there already"),
+                ("attached", self.referrers or ""),
+                ("source", (self.receipt.source or "") if self.receipt else ""),
+                ("told", ", ".join(each.target for each in self.write_backs if each.ok)),
+                ("warnings", "; ".join(self.warnings)),
+            ],
+        )
+
     def to_json(self) -> dict[str, Any]:
         """Return the result as `--json` prints it."""
         return {

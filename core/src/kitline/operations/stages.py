@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from kitline.errors import KitlineError, UsageError
 from kitline.operations.defaults import settings_or_default
+from kitline.operations.html_table import html_table
 from kitline.operations.promote_records import RecordReader
 from kitline.operations.stages_pattern import find_repositories
 from kitline.operations.stores import Stores, read_repository
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
     from kitline.promotion.record import PromotionRecord
     from kitline.store.interface import Store
     from kitline.trust.authority import Authority
+HEADINGS = ("stage", "kit", "since", "by", "no.", "why", "note")
+"""The columns of a table of stages."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,6 +78,22 @@ class StageState:
         """The records, up to the one that held at the time that was asked for."""
         return tuple(each for each in self.history if each.seq <= self.seq)
 
+    @property
+    def cells(self) -> tuple[str, ...]:
+        """What a table says of the stage, in the order of `HEADINGS`."""
+        return (
+            self.stage,
+            self.digest.hex[:12] if self.digest else "–",
+            f"{self.when:%Y-%m-%d %H:%M}Z" if self.when else "–",
+            self.who or "–",
+            str(self.seq or "–"),
+            self.reason,
+            self.note.partition(":")[0],
+        )
+
+    def _repr_html_(self) -> str:
+        return html_table(HEADINGS, [self.cells], self.repository)
+
     def to_json(self, *, history: bool = False) -> dict[str, Any]:
         """Return the stage as `--json` prints it; with `history`, every move of it."""
         moves = {"history": [each.to_json() for each in self.shown_history]} if history else {}
@@ -117,6 +136,10 @@ class StageTable:
 
     def __getitem__(self, number: int) -> StageState:
         return self.states[number]
+
+    def _repr_html_(self) -> str:
+        rows = [(each.repository, *each.cells) for each in self.states]
+        return html_table(("repository", *HEADINGS), rows)
 
     def to_json(self, *, history: bool = False) -> dict[str, Any]:
         """Return the table as `--json` prints it; with `history`, every move of each stage."""

@@ -72,11 +72,16 @@ def prune(store: LayoutStore, *, grace: float) -> Pruned:
 
 
 def _needed(store: LayoutStore, index: LayoutIndex) -> set[Digest]:
-    """Return the tagged manifests, the parts of indexes among them, and referrers of those."""
+    """Return the tagged manifests, the parts of indexes among them, and referrers of those.
+
+    What a tagged manifest is about stays with it: a promotion record needs its kit.
+    """
     tagged = {each.descriptor.digest: each for each in index.entries if each.tag is not None}
     kept: set[Digest] = set()
-    waiting = [each.descriptor for each in tagged.values()]
     subjects = {each.digest: store.find_subject(each) for each in index.descriptors()}
+    about = {subjects[digest] for digest in tagged}
+    waiting = [each.descriptor for each in tagged.values()]
+    waiting += [each for each in index.descriptors() if each.digest in about]
     while waiting:
         descriptor = waiting.pop()
         if descriptor.digest in kept:
