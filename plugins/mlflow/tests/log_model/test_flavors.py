@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from dataclasses import dataclass
+from importlib.util import find_spec
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
@@ -64,6 +65,13 @@ def lightgbm_model(data: Any, labels: Any) -> tuple[Any, Any]:
     return fitted, fitted.predict
 
 
+def xgboost_model(data: Any, labels: Any) -> tuple[Any, Any]:
+    from xgboost import XGBRegressor
+
+    fitted = XGBRegressor(n_estimators=3).fit(data, labels)
+    return fitted, fitted.predict
+
+
 def onnx_model(data: Any, labels: Any) -> tuple[Any, Any]:
     from onnx import TensorProto, helper
     from onnx.numpy_helper import from_array
@@ -98,6 +106,8 @@ MODELS = {
     "onnx": onnx_model,
     "pyfunc": pyfunc_model,
 }
+if find_spec("xgboost"):  # 'xgboost-cpu' is enough
+    MODELS["xgboost"] = xgboost_model
 
 
 @dataclass(frozen=True)
@@ -115,7 +125,7 @@ def _logged(ambient: Tracked, registry: LocalRegistry, request: pytest.FixtureRe
 
 
 def log_each(flavors: Sequence[str], experiment: str, registry: LocalRegistry) -> Logged:
-    """Train on real data; half of the kits go to a registry, half to the local store."""
+    """Train on real data; half of the kits go to a registry, half to the local store, then all."""
     from sklearn.datasets import load_diabetes
 
     data, labels = load_diabetes(return_X_y=True)
@@ -132,6 +142,8 @@ def log_each(flavors: Sequence[str], experiment: str, registry: LocalRegistry) -
                 aliases=["champion"],
                 pip_requirements=["scikit-learn"],
             )
+        for place in (f"{registry.host}/both/{flavor}:v1", f"both/{flavor}:v1"):
+            kitline.copy(str(infos[flavor].reference), place)
         found = np.asarray(predict(data[:5]), dtype=float).ravel()
         expected[flavor] = [float(each) for each in found.round(5)]
     return Logged(infos, expected, json.dumps(data[:5].tolist()))
@@ -159,16 +171,17 @@ def test_each_flavor_predicts_the_same_with_a_real_server(
 
 
 def check_each(logged: Logged, run_fresh: Callable[..., str], registry: LocalRegistry) -> None:
-    """Load each model in a fresh process by digest and by alias."""
+    """Load each model in a fresh process: by digest from both stores, and by alias."""
+    both = [f"both/{flavor}@{info.digest}" for flavor, info in logged.infos.items()]
     uris = [
-        f"modelkit://{'' if registry.host in str(info.reference) else '/'}{info.reference}"
-        for info in logged.infos.values()
+        *(f"modelkit://{registry.host}/{each}" for each in both),
+        *(f"modelkit:///{each}" for each in both),
+        *(f"models:/{flavor}@champion" for flavor in logged.infos),
     ]
-    uris += [f"models:/{flavor}@champion" for flavor in logged.infos]
     for flavor, info in logged.infos.items():
         assert set(info.flavors) == {flavor, "python_function"} - ({"pyfunc"} & {flavor})
     lines = run_fresh(LOAD, json.dumps(uris), logged.rows).splitlines()
-    assert [json.loads(line) for line in lines] == [*logged.expected.values()] * 2
+    assert [json.loads(line) for line in lines] == [*logged.expected.values()] * 3
 
 
 @pytest.mark.slow
