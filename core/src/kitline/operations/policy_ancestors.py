@@ -9,7 +9,7 @@ it is the one.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from kitline.errors import InvalidReference, KitlineError
 from kitline.oci.digest import Digest
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from kitline.oci.manifest import Manifest
+    from kitline.operations.policy_places import Place, Places
     from kitline.operations.stores import Stores
     from kitline.store.interface import Store
 
@@ -40,7 +41,7 @@ class Kin:
     """The kit itself, or an ancestor."""
 
     digest: Digest
-    places: tuple[Store, ...]
+    places: tuple[Place, ...]
     """Where it was found; nowhere if it is missing."""
     manifest: Manifest | None
     role: str = ""
@@ -83,15 +84,19 @@ class _Named:
     """Whether only a statement says so: what is missing then need not exist."""
 
 
-def find_family(manifest: Manifest, places: Sequence[Store], stores: Stores) -> Family:
+def find_family(
+    manifest: Manifest, found_in: Sequence[Place], places: Places, stores: Stores
+) -> Family:
     """Find a kit's ancestors, the nearest first, each once."""
-    return _Search(stores).run(Kin(digest=manifest.digest, places=tuple(places), manifest=manifest))
+    kit = Kin(digest=manifest.digest, places=tuple(found_in), manifest=manifest)
+    return _Search(places, stores).run(kit)
 
 
 class _Search:
     """One walk upward."""
 
-    def __init__(self, stores: Stores) -> None:
+    def __init__(self, places: Places, stores: Stores) -> None:
+        self._places = places
         self._stores = stores
         self._unread: list[str] = []
         self._asked: dict[str, Store | None] = {}
@@ -126,10 +131,10 @@ class _Search:
             yield _Named(digest=digest, role=each["role"], uri=addresses.get(digest, ""))
         yield from stated
 
-    def _stated(self, place: Store, kit: Digest) -> Iterator[_Named]:
+    def _stated(self, place: Place, kit: Digest) -> Iterator[_Named]:
         """Yield the parents that provenance names: OCI artifacts by their digests."""
         try:
-            unsigned, _ = find_statements(place, kit, PROVENANCE)
+            unsigned, _ = find_statements(cast("Store", place), kit, PROVENANCE)  # it only reads
             signed = examine(place, kit, None, PROVENANCE)
         except KitlineError as cause:
             self._unread.append(f"what is said of {kit} at {place.name!r} cannot be read: {cause}")
@@ -140,7 +145,7 @@ class _Search:
             yield from _dependencies(predicate)
 
     def _find(self, named: _Named, digest: Digest, child: Kin) -> Kin:
-        places: list[Store] = []
+        places: list[Place] = []
         manifest = None
         for place in self._candidates(child, named.uri, digest):
             try:
@@ -163,17 +168,17 @@ class _Search:
             self._unread.append(f"{kin.describe()} cannot be found")
         return kin
 
-    def _candidates(self, child: Kin, uri: str, digest: Digest) -> Iterator[Store]:
-        """Yield where a parent may lie, each place once."""
+    def _candidates(self, child: Kin, uri: str, digest: Digest) -> tuple[Place, ...]:
+        """Return where a parent may lie, each place once."""
         local = self._stores.local
         held = [name for name in local.list() if local.open(name).find_manifest(digest)]
         stores = [
-            *child.places,
+            *(each.store for each in child.places),
             *self._at([uri]),
             *(self._stores.open_local(name) for name in held),
             *self._at(self._stores.settings.mirrors),
         ]
-        yield from {(type(each), each.name): each for each in stores}.values()
+        return self._places.all_of(stores)
 
     def _at(self, addresses: Iterable[str]) -> Iterator[Store]:
         """Open the repositories that addresses name; those that may not be asked are left out."""

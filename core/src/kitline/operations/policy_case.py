@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from kitline.errors import KitlineError
 from kitline.operations.policy_ancestors import Family, find_family
 from kitline.operations.policy_formats import forbidden_in, kits_below
+from kitline.operations.policy_places import Place, Places
 from kitline.operations.stores import read_reference
 from kitline.trust import predicate_types
 from kitline.trust.gate import comparable_name, sensitivity_rank
@@ -42,6 +43,7 @@ class Case:
         self._manifest = manifest
         self._reference = reference
         self._stores = stores
+        self._all = Places()
 
     def judge(self, gate: Gate) -> Iterator[str]:
         """Yield a sentence for everything that a gate finds wrong."""
@@ -144,7 +146,7 @@ class Case:
     def _signed(
         self,
         subject: Digest,
-        places: Sequence[Store],
+        places: Sequence[Place],
         vouchers: Sequence[Voucher],
         kind: str,
         unread: list[str],
@@ -172,17 +174,15 @@ class Case:
 
     @cached_property
     def _family(self) -> Family:
-        family = find_family(self._manifest, self._places, self._stores)
+        family = find_family(self._manifest, self._places, self._all, self._stores)
         unread = family.unread if self._named_place else (*family.unread, _UNASKED)
         return Family(kin=family.kin, unread=unread)
 
     @cached_property
-    def _places(self) -> tuple[Store, ...]:
+    def _places(self) -> tuple[Place, ...]:
         """Where the kit was found, and where its name says that it is, if that is elsewhere."""
         there = self._named_place
-        if there is None or (type(there), there.name) == (type(self._store), self._store.name):
-            return (self._store,)
-        return (self._store, there)
+        return self._all.all_of([self._store] if there is None else [self._store, there])
 
     @cached_property
     def _named_place(self) -> Store | None:
@@ -191,10 +191,10 @@ class Case:
         except KitlineError:
             return None
 
-    def _open(self, names: Iterable[str], unread: list[str]) -> Iterator[Store]:
+    def _open(self, names: Iterable[str], unread: list[str]) -> Iterator[Place]:
         for name in names:
             try:
-                yield self._stores.open(read_reference(name))
+                yield self._all.of(self._stores.open(read_reference(name)))
             except KitlineError as cause:
                 unread.append(f"{name!r} cannot be asked: {cause}")
 

@@ -26,11 +26,18 @@ if TYPE_CHECKING:
 
     from kitline.oci.descriptor import Descriptor
     from kitline.oci.digest import Digest
-    from kitline.store.interface import Fetcher, ManifestFetcher
+    from kitline.oci.reference import LayoutReference, PinnedReference
+    from kitline.store.interface import Fetcher, ManifestFetcher, ReferrerLister, TagResolver
     from kitline.trust.authority import Authority
 
     class Source(Fetcher, ManifestFetcher, Protocol):
         """What reading evidence needs of a store."""
+
+    class Shelf(Source, TagResolver, ReferrerLister, Protocol):
+        """What finding evidence needs of a store besides."""
+
+        def pin(self, digest: Digest, /) -> PinnedReference | LayoutReference:
+            """Return the pinned reference of a manifest in this store."""
 
 
 SIMPLE_SIGNING = "application/vnd.dev.cosign.simplesigning.v1+json"

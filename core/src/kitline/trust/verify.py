@@ -20,9 +20,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from kitline.oci.digest import Digest
-    from kitline.store.interface import Store
     from kitline.trust.authority import Authority
-    from kitline.trust.evidence import Evidence
+    from kitline.trust.evidence import Evidence, Shelf
 
 CANDIDATES_LIMIT = 1000
 """How many signatures and attestations about one artifact are looked at."""
@@ -52,7 +51,7 @@ class Examined:
     """False if some were not looked at, so that what is missing may be among them."""
 
 
-def verify_signature(store: Store, subject: Digest, authority: Authority) -> Evidence:
+def verify_signature(store: Shelf, subject: Digest, authority: Authority) -> Evidence:
     """Return a signature of `subject` by `authority`; the first one that passes all checks.
 
     An attestation is no signature, though cosign takes one for it.
@@ -70,7 +69,7 @@ def verify_signature(store: Store, subject: Digest, authority: Authority) -> Evi
 
 
 def verify_attestations(
-    store: Store, subject: Digest, authority: Authority, predicate_type: str
+    store: Shelf, subject: Digest, authority: Authority, predicate_type: str
 ) -> tuple[Evidence, ...]:
     """Return all attestations of one type about `subject` by `authority`; at least one.
 
@@ -87,7 +86,7 @@ def verify_attestations(
 
 
 def examine(
-    store: Store,
+    store: Shelf,
     subject: Digest,
     authority: Authority | None,
     predicate_type: str | None = None,
@@ -123,7 +122,7 @@ def examine(
     return Examined(passed=tuple(passed), failures=tuple(failures), is_complete=is_complete)
 
 
-def find_candidates(store: Store, subject: Digest) -> Sequence[Candidate]:
+def find_candidates(store: Shelf, subject: Digest) -> Sequence[Candidate]:
     """Return what may be signatures and attestations about `subject`: bundles, then tags."""
     listed = store.list_referrers(subject, artifact_type=media_types.COSIGN_BUNDLE)
     found = [
@@ -138,7 +137,7 @@ def find_candidates(store: Store, subject: Digest) -> Sequence[Candidate]:
     return [*found, *_tagged(store, subject)]
 
 
-def _tagged(store: Store, subject: Digest) -> Iterator[Candidate]:
+def _tagged(store: Shelf, subject: Digest) -> Iterator[Candidate]:
     """Yield the layers of cosign's `.sig` and `.att` tags."""
     readers = {"sig": evidence.read_tagged_signature, "att": evidence.read_tagged_attestation}
     for suffix, reader in readers.items():
