@@ -1,0 +1,114 @@
+"""KFP's cache and digests: what takes a digest is skipped, what names, writes or judges is not."""
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+from urllib.parse import unquote
+
+import kitline
+import kitline_kfp
+from kfp import dsl
+from kfp.dsl import Artifact, Dataset, Output
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from conftest import LocalRun
+
+
+@dsl.component(base_image="python:3.11", packages_to_install=[], install_kfp_package=False)
+def make_data(content: str, run: str, data: Output[Dataset]) -> None:
+    with open(data.path, "w") as file:
+        file.write(content)
+
+
+@dsl.component(base_image="python:3.11", packages_to_install=[], install_kfp_package=False)
+def train(data: str, to: str, kit: Output[Artifact]) -> NamedTuple(
+    "Outputs", [("digest", str), ("reference", str)]
+):
+    import pathlib
+    import tempfile
+
+    from kitline_kfp import steps
+
+    fetched = steps.fetch(data, drawers=["datasets"])
+    model = pathlib.Path(tempfile.mkdtemp()) / "model.bin"
+    model.write_text("trained with " + (fetched / "datasets/data").read_text())
+    return steps.push(to, model=model, parents={"data": data}, kit=kit)
+
+
+@dsl.pipeline(name="data to model")
+def data_to_model(content: str, run: str, repository: str) -> None:
+    made = make_data(content=content, run=run)  # `run` makes it run again, as a changed query does
+    data = kitline_kfp.push_modelkit(to=f"{repository}/data:v1", dataset=made.outputs["data"])
+    model = train(data=data.outputs["reference"], to=f"{repository}/model:v1")
+    kitline_kfp.tag_modelkit(modelkit=model.outputs["reference"], tag="candidate")
+
+
+def test_a_step_that_takes_the_digest_is_skipped_when_its_producer_ran_again(
+    run_locally: "Callable[..., LocalRun]", local_registry: Any
+) -> None:
+    inputs = {"content": "1,2", "repository": f"{local_registry.host}/team"}
+    first = run_locally(data_to_model, caching=True, run="1", **inputs)
+    assert len(kit_writes(local_registry, first)) >= 3  # layer, config, manifest
+    local_registry.forget()
+    second = run_locally(data_to_model, caching=True, run="2", **inputs)
+
+    ran = {each.name for each in second.folder.iterdir()}
+    assert ran == {"make-data", "push-modelkit", "tag-modelkit"}
+    for task in ("push-modelkit", "tag-modelkit"):
+        assert second.output(task) == first.output(task)
+    assert kit_writes(local_registry, first) == []
+    third = run_locally(data_to_model, caching=True, run="3", **{**inputs, "content": "3,4"})
+    assert (third.folder / "train").is_dir()
+    assert third.output("train") != first.output("train")
+
+
+def kit_writes(registry: Any, run: "LocalRun") -> list[str]:
+    """Requests that wrote a blob or the manifest of the data kit; not what is said beside it."""
+    kit = kitline.inspect(run.output("push-modelkit")["reference"]).kit.manifest
+    kits = {str(kit.digest), *(str(each.digest) for each in kit.references)}
+    lines = [f"{each.method} {unquote(each.path)}" for each in registry.requests]
+    return [
+        each
+        for each in lines
+        if each.startswith(("PUT", "PATCH")) and any(digest in each for digest in kits)
+    ]
+
+
+@dsl.pipeline(name="promote")
+def promote(name: str) -> None:
+    found = kitline_kfp.resolve_modelkit(modelkit=name)
+    kitline_kfp.promote_modelkit(modelkit=found.outputs["reference"], stage="production")
+
+
+def test_promoting_a_then_b_then_a_in_cached_runs_ends_with_a(
+    run_locally: "Callable[..., LocalRun]", local_registry: Any, tmp_path: "Path"
+) -> None:
+    repository = f"{local_registry.host}/team/iris"
+    kits = {}
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "model.bin").write_text(name)
+        kits[name] = str(kitline.pack(tmp_path / name, f"{repository}:{name}").reference)
+
+    for name in ("a", "b", "a"):
+        run_locally(promote, caching=True, name=f"{repository}:{name}")
+
+    assert str(kitline.resolve(f"{repository}:production")) == kits["a"]
+    assert len(kitline.stage_history(repository, "production")) == 3
+
+
+def test_a_tag_that_moved_between_two_runs_is_seen_by_the_second(
+    run_locally: "Callable[..., LocalRun]", tmp_path: "Path"
+) -> None:
+    (tmp_path / "model.bin").write_text("a")
+    kitline.pack(tmp_path, "team/iris:latest-good", kitfile=b"model: {path: model.bin}")
+    first = run_locally(promote, caching=True, name="team/iris:latest-good")
+    (tmp_path / "model.bin").write_text("b")
+    moved = kitline.pack(tmp_path, "team/iris:latest-good", kitfile=b"model: {path: model.bin}")
+
+    second = run_locally(promote, caching=True, name="team/iris:latest-good")
+
+    assert first.output("resolve-modelkit")["digest"] != str(moved.digest)
+    assert second.output("resolve-modelkit")["digest"] == str(moved.digest)
+    assert str(kitline.resolve("team/iris:production").digest) == str(moved.digest)
