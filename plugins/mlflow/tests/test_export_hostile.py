@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import json
 import pickle
+import signal
+import subprocess
+import sys
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +17,7 @@ from kitline.errors import SourceError, UsageError, VerificationError
 from kitline.plugin import Statement
 from kitline.testing.trees import SMALL_KIT, write_tree
 from kitline_mlflow.copy_facts import parse_facts
+from kitline_mlflow.copy_marker import MARK, marked
 from kitline_mlflow.export_options import ExportOptions
 
 if TYPE_CHECKING:
@@ -150,6 +155,66 @@ def test_a_copy_that_fails_half_way_leaves_nothing_to_find(tracked: Tracked) -> 
     assert client.search_registered_models() == []
     blob.write_bytes(blob.read_bytes().replace(b"W", b"w"))
     assert not export(reference, tracked.uri, as_="copy", register="iris").existed
+
+
+KILLED = """
+import os, signal, sys
+import kitline
+from mlflow import MlflowClient
+MlflowClient.log_model_artifacts = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
+kitline.export(sys.argv[1], "mlflow", options={"as": "copy", "tracking_uri": sys.argv[2]})
+"""
+
+
+@pytest.mark.slow
+def test_what_a_killed_copy_left_goes_with_the_next(tracked: Tracked) -> None:
+    reference = pack()
+    kitline.attest(reference, about_run())
+    words = [sys.executable, "-W", "ignore", "-c", KILLED, reference, tracked.uri]
+    assert subprocess.run(words, check=False).returncode == -signal.SIGKILL
+    client = open_client(tracked.uri)
+    experiment = client.get_experiment_by_name("flowers").experiment_id
+    assert [each.info.status for each in client.search_runs([experiment])] == ["RUNNING"]
+    assert [str(e.status) for e in client.search_logged_models([experiment])] == ["PENDING"]
+    assert not export(reference, tracked.uri, as_="copy").existed
+    assert [each.info.status for each in client.search_runs([experiment])] == ["FINISHED"]
+    assert [str(e.status) for e in client.search_logged_models([experiment])] == ["READY"]
+    assert export(reference, tracked.uri, as_="copy").existed
+
+
+def test_what_another_export_is_making_is_left_alone(tracked: Tracked) -> None:
+    reference = pack()
+    kitline.attest(reference, about_run())
+    client = open_client(tracked.uri)
+    experiment = client.create_experiment("flowers")
+    digest = reference.partition("@")[2]
+
+    def begin(mark: str) -> str:
+        tags = {"kitline.digest": digest, MARK: mark}
+        run = client.create_run(experiment, tags=tags).info.run_id
+        client.create_logged_model(experiment, name="m", source_run_id=run, tags=tags)
+        return str(run)
+
+    def there() -> set[str]:
+        models = client.search_logged_models([experiment])
+        runs = {each.info.run_id for each in client.search_runs([experiment])}
+        assert {each.source_run_id for each in models} == runs
+        return runs
+
+    with marked() as mine:
+        ours = begin(mine)
+        begin(mine.rpartition("/")[0].replace("export-", "export-0") + "/1")  # of a dead process
+        elsewhere = begin(f"another/export-1/{int(time.time())}")
+        begin("another/export-2/1600000000")  # far away, and long ago
+        odd = begin("written by nobody of us")
+        with marked():
+            assert not export(reference, tracked.uri, as_="copy").existed
+        kept = {ours, elsewhere, odd}
+        assert kept < there()
+        assert len(there()) == len(kept) + 1
+    whole = [e for e in client.search_logged_models([experiment]) if str(e.status) == "READY"]
+    assert [MARK in each.tags for each in whole] == [False]
+    assert MARK not in client.get_run(whole[0].source_run_id).data.tags
 
 
 def damage_the_second_part(reference: str) -> Path:

@@ -2,21 +2,20 @@
 
 Steps: 1 look for the kit by its digest, 2 unpack the part that holds MLmodel, 3 make run and logged
 model, 4 upload part after part, so that no more than one part lies on this disk, 5 finalize. What
-was made is deleted again if a step fails.
+was made is deleted again if a step fails; what a killed process made, by the next export.
 """
 
 from __future__ import annotations
 
 import contextlib
-import tempfile
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kitline.errors import Cancelled
-from kitline.plugin import ExportResult, unpack_kit
+from kitline.plugin import ExportResult, LockedFolder, unpack_kit
 
 from kitline_mlflow.copy_facts import read_facts
 from kitline_mlflow.copy_files import check_names, rewrite_model_file, sizes_below
+from kitline_mlflow.copy_marker import MARK, delete_model, marked, remove_leftovers, unmark
 from kitline_mlflow.copy_run import finish_run, names_of, start_run
 from kitline_mlflow.export_model import MLMODEL, find_inner_model, parts_below
 from kitline_mlflow.export_register import DEFAULT_EXPERIMENT, pinned_for_mlflow, set_aliases
@@ -24,6 +23,8 @@ from kitline_mlflow.export_server import EXPORTED
 from kitline_mlflow.register import register_version
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from kitline.plugin import ExportContext, Kit, KitPart
     from mlflow.entities import LoggedModel
 
@@ -53,9 +54,11 @@ def export_copy(
     if found is not None:
         return _registered(kit, options, server, found, existed=True)
     inner = find_inner_model(kit)
-    with server.explained(f"copy {str(kit.reference)!r}"):
-        copier = _Copier(kit, inner, facts, server, context)
-        model = copier.copy(server.experiment_id(experiment))
+    with marked() as mark, server.explained(f"copy {str(kit.reference)!r}"):
+        experiment_id = server.experiment_id(experiment)
+        remove_leftovers(server, experiment_id, kit)
+        copier = _Copier(kit, inner, facts, server, context, mark)
+        model = copier.copy(experiment_id)
     result = _registered(kit, options, server, model, existed=False)
     return ExportResult(
         target=result.target, warnings=(*result.warnings, *facts.warnings, *copier.warnings)
@@ -72,6 +75,7 @@ class _Copier:
         facts: Facts,
         server: TargetServer,
         context: ExportContext,
+        mark: str,
     ) -> None:
         self.warnings: list[str] = []
         self._kit = kit
@@ -79,20 +83,23 @@ class _Copier:
         self._facts = facts
         self._server = server
         self._context = context
+        self._mark = {MARK: mark}
 
     def copy(self, experiment_id: str) -> LoggedModel:
         """Make run and model; return the model, READY."""
         client, run, model = self._server.client, None, None
         try:
-            run = start_run(self._server, experiment_id, self._facts, self._kit)
+            run = start_run(self._server, experiment_id, self._facts, self._kit, tags=self._mark)
             model = self._make_model(experiment_id, run)
             self._upload(model, run)
             if run is not None:
                 self.warnings += finish_run(self._server, run, model.model_id, self._facts)
-            return client.finalize_logged_model(model.model_id, "READY")
+            client.finalize_logged_model(model.model_id, "READY")
         except BaseException:
             self._remove(run, model)
             raise
+        unmark(self._server, run, model.model_id)
+        return client.get_logged_model(model.model_id)
 
     def _make_model(self, experiment_id: str, run_id: str | None) -> LoggedModel:
         kit, facts = self._kit, self._facts
@@ -102,7 +109,7 @@ class _Copier:
             experiment_id,
             name=facts.model_name or _NAME_FALLBACK,
             source_run_id=run_id,
-            tags={**facts.model_tags, **names_of(kit), EXPORTED: "copy"},
+            tags={**facts.model_tags, **names_of(kit), EXPORTED: "copy", **self._mark},
             params={str(key): str(value) for key, value in params.items()},
             model_type=facts.model_type,
         )
@@ -112,8 +119,8 @@ class _Copier:
         for part in parts_below(self._kit, self._inner.folder):
             if self._context.cancelled():
                 raise Cancelled(f"export of {str(self._kit.reference)!r} was cancelled")
-            with tempfile.TemporaryDirectory(prefix="kitline-export-") as folder:
-                root = self._unpack(part, Path(folder))
+            with LockedFolder("kitline-mlflow-export-") as folder:
+                root = self._unpack(part, folder.path)
                 if root is None:
                     continue
                 described = root / MLMODEL
@@ -137,14 +144,12 @@ class _Copier:
 
     def _remove(self, run_id: str | None, model: LoggedModel | None) -> None:
         """Delete what was made; what cannot be deleted stays without digest, so nobody finds it."""
-        client = self._server.client
         with contextlib.suppress(Exception):
             if model is not None:
-                client.finalize_logged_model(model.model_id, "FAILED")
-                client.delete_logged_model(model.model_id)
+                delete_model(self._server, model.model_id)
         with contextlib.suppress(Exception):
             if run_id is not None:
-                client.delete_run(run_id)
+                self._server.client.delete_run(run_id)
 
 
 def _registered(

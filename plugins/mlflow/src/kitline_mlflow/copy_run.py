@@ -39,8 +39,13 @@ _PARAMS = 100
 """The most that MLflow takes in one request."""
 
 
-def start_run(server: TargetServer, experiment_id: str, facts: Facts, kit: Kit) -> str | None:
-    """Make the run with params, tags and inputs; return its id, or None if nothing tells of it."""
+def start_run(
+    server: TargetServer, experiment_id: str, facts: Facts, kit: Kit, *, tags: Mapping[str, str]
+) -> str | None:
+    """Make the run with params, tags and inputs; return its id, or None if nothing tells of it.
+
+    `tags` come on top of what the run had, and of those that name the kit.
+    """
     from mlflow.entities import Param
 
     run = facts.run
@@ -51,7 +56,7 @@ def start_run(server: TargetServer, experiment_id: str, facts: Facts, kit: Kit) 
         experiment_id,
         start_time=run.started,
         run_name=run.name,
-        tags={**kept, **names_of(kit), **_inputs_of(kit), SOURCE_RUN: run.id},
+        tags={**kept, **names_of(kit), **_inputs_of(kit), SOURCE_RUN: run.id, **tags},
     )
     run_id = str(made.info.run_id)
     try:
