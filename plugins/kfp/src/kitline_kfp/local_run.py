@@ -77,7 +77,8 @@ class LocalRun:
         )
 
     def _artifacts(self, task: str, folder: Path, listed: object) -> Iterator[RunArtifact]:
-        for name, group in listed.items() if isinstance(listed, dict) else ():
+        # KFP's order is that of no declaration, and order goes into the digest
+        for name, group in sorted(listed.items()) if isinstance(listed, dict) else ():
             each = group.get("artifacts") if isinstance(group, dict) else None
             if not isinstance(each, list) or not each or not isinstance(each[0], dict):
                 continue
