@@ -231,7 +231,7 @@ def check_writers(
     assert moved.digest == kits[1] == read(store).kit
 
 
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(plans, orders, crashes)
 def test_no_record_is_lost_whoever_writes_and_crashes_in_memory(
     plan: list[list[int]], order: list[int], crash_at: list[int | None]
@@ -266,7 +266,7 @@ class Names:
         return Reference(registry=host, repository=f"stages/r{cls.count}")
 
 
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=5, deadline=None)
 @given(plans, orders, crashes)
 def test_no_record_is_lost_whoever_writes_and_crashes_in_a_registry(
     shared_registry: str, plan: list[list[int]], order: list[int], crash_at: list[int | None]
@@ -430,8 +430,9 @@ def test_in_a_layout_one_wins_at_once_and_nobody_loses(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("has_api", [True, pytest.param(False, marks=pytest.mark.slow)])
 def test_a_crash_between_any_two_requests_to_a_registry_leaves_what_a_writer_repairs(
-    has_api: bool, folder: Path
+    has_api: bool, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setenv("KITLINE_WHO", "somebody")
     crashed = 0
     with LocalRegistry(referrers_api=has_api) as registry:
         place = f"{registry.host}/team/iris"
