@@ -46,13 +46,17 @@ def run(module: Any, dag_id: str, **conf: Any) -> Any:
 
 def xcom(run: Any, task_id: str, key: str = "return_value") -> Any:
     """Return what a task of a run handed on."""
-    from airflow.models.xcom import XComModel
+    where = {"run_id": run.run_id, "key": key, "dag_id": run.dag_id}
+    try:
+        from airflow.models.xcom import XComModel
+    except ImportError:  # Airflow 2
+        from airflow.models.xcom import XCom
+
+        return XCom.get_one(task_id=task_id, **where)
     from airflow.utils.session import create_session
 
     with create_session() as session:
-        found = session.scalars(
-            XComModel.get_many(run_id=run.run_id, task_ids=task_id, key=key, dag_ids=run.dag_id)
-        ).first()
+        found = session.scalars(XComModel.get_many(task_ids=task_id, **where)).first()
         return None if found is None else XComModel.deserialize_value(found)
 
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import kitline
 import pytest
+from contexts import airflow_3
 from dags import asset_events, load_example, run, xcom
 from kitline_airflow import PartitionKey
 
@@ -37,15 +38,25 @@ def test_train_and_push_gives_one_digest_in_xcom_event_receipt_and_registry(
 
     assert done.state == "success"
     digest = str(kitline.resolve(f"{connected.host}/team/iris:v1").digest)
-    (event,) = asset_events(f"modelkit://{connected.host}/team/iris")
     assert xcom(done, "train") == f"{connected.host}/team/iris@{digest}"
     assert xcom(done, "train", "digest") == digest
     assert xcom(done, "train", "receipt")["digest"] == digest
-    assert event.extra["digest"] == digest
     data = xcom(done, "push_data", "digest")
     assert kitline.inspect(f"{connected.host}/team/iris:v1").parents == [
         {"digest": data, "role": "data"}
     ]
+
+
+@airflow_3
+def test_the_asset_event_has_the_same_digest(
+    example: Callable[[str], Any], connected: LocalRegistry
+) -> None:
+    done = run(example("train_and_push"), "train_and_push", version="v1")
+
+    (event,) = asset_events(f"modelkit://{connected.host}/team/iris")
+    assert event.extra["reference"] == xcom(done, "train")
+    assert event.extra["digest"] == xcom(done, "train", "digest")
+    assert event.partition_key is None
 
 
 def test_a_second_run_on_the_same_data_gives_the_same_digest(
@@ -73,10 +84,10 @@ def test_promote_on_event_promotes_what_it_was_given(
     assert record.run["id"] == f"promote_on_event/{done.run_id}/promote"
 
 
+@airflow_3
 def test_promote_promote_and_roll_back_give_three_partition_keys(
     example: Callable[[str], Any], connected: LocalRegistry, model: Path
 ) -> None:
-    pytest.importorskip("airflow.sdk", reason="partition keys came with Airflow 3.2")
     repository = f"{connected.host}/team/iris"
     one = kitline.pack(model, f"{repository}:v1")
     (model / "model.bin").write_bytes(b"better weights")
