@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import subprocess
 import sys
@@ -129,11 +128,11 @@ def test_what_a_killed_import_downloaded_goes_with_the_next(
     monkeypatch.setattr(tempfile, "tempdir", None)  # asks the environment again
     subprocess.run([sys.executable, "-c", KILLED_WHILE_DOWNLOADING], check=False)
     (left,) = temporary.iterdir()
-    os.utime(left, (0, 0))  # the next import leaves alone what may just be about to be locked
-
-    open_files(Remote(folder))
-
-    assert list(temporary.iterdir()) == []
+    assert left.is_dir()
+    files, _ = open_files(Remote(folder))
+    assert files[0].open
+    with files[0].open(0):
+        assert list(temporary.iterdir()) == []
 
 
 def test_a_listing_without_end_is_refused() -> None:

@@ -8,19 +8,16 @@ packed from the store.
 
 from __future__ import annotations
 
-import fcntl
 import functools
 import inspect
-import os
-import shutil
-import tempfile
 from pathlib import Path
 from types import FunctionType, ModuleType
 from typing import TYPE_CHECKING, Any
 
 from kitline.errors import SourceError
+from kitline.plugin import LockedFolder
 
-from kitline_mlflow.downloads import PREFIX, remove_dead_folders
+from kitline_mlflow.downloads import PREFIX
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -51,8 +48,7 @@ class KeptFiles:
         self.is_local = is_local
         self.replace = replace
         self.folder: Path | None = None
-        self._root: Path | None = None
-        self._fd = -1
+        self._root: LockedFolder | None = None
 
     def __enter__(self) -> KeptFiles:
         return self
@@ -64,27 +60,17 @@ class KeptFiles:
         trace: TracebackType | None,
     ) -> None:
         if self._root is not None:
-            shutil.rmtree(self._root, ignore_errors=True)
-            os.close(self._fd)
+            self._root.close()
 
     def take(self, saved: Path) -> None:
         """Move the saved model aside; where that would be a copy, leave it."""
-        self._make_root()
-        assert self._root is not None
-        target = self._root / _SAVED
+        self._root = self._root or LockedFolder(PREFIX)  # what a kill leaves goes later
+        target = self._root.path / _SAVED
         try:
             saved.rename(target)
         except OSError:  # another file system: the store is read instead
             return
         self.folder = target
-
-    def _make_root(self) -> None:
-        if self._root is not None:
-            return
-        remove_dead_folders()
-        self._root = Path(tempfile.mkdtemp(prefix=PREFIX))
-        self._fd = os.open(self._root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-        fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)  # what a kill leaves goes later
 
 
 def log_keeping(
