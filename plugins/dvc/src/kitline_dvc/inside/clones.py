@@ -1,7 +1,15 @@
-"""Clones: repositories by address, without workspace, in folders that go away again."""
+"""Clones: repositories by address, without workspace, in folders that go away again.
+
+HTTPS is spoken by DVC's own git client, as DVC does. SSH is spoken by git itself, for that client
+compares no keys of hosts, and waits for ever when the other side has no such repository.
+"""
 
 from __future__ import annotations
 
+import os
+import re
+import shutil
+import subprocess
 import tempfile
 from typing import TYPE_CHECKING
 
@@ -29,22 +37,51 @@ def clone(url: str, revision: str | None) -> tuple[Any, LockedFolder]:
 
     check_version()
     git: Any = Git
-    attempts: list[dict[str, str]] = [{}]
+    branches: list[str | None] = [None]
     if revision is not None and not git.is_sha(revision):
-        attempts.insert(0, {"shallow_branch": revision})  # a branch or a tag, perhaps
+        branches.insert(0, revision)  # a branch or a tag, perhaps
+    make = _clone_by_ssh if url.startswith("ssh:") else _clone
     causes: list[Exception] = []
     folder = LockedFolder(PREFIX)
-    for options in attempts:
-        target = tempfile.mkdtemp(dir=folder.path)
-        try:
-            return git.clone(url, target, bare=True, **options), folder
-        except (SCMError, OSError, ValueError) as error:
-            causes.append(error)
-        except BaseException:  # such as an interrupt
-            folder.close()
-            raise
+    try:
+        for branch in branches:
+            try:
+                target = tempfile.mkdtemp(dir=folder.path)
+                return make(url, target, branch), folder
+            except (SCMError, OSError, ValueError) as error:
+                causes.append(error)
+    except BaseException:  # such as an interrupt
+        folder.close()
+        raise
     folder.close()
     cause = causes[-1].__cause__ or causes[-1]  # the outer one names our folder, and no reason
-    raise SourceError(
-        f"cannot clone {without_passwords(url)!r}: {type(cause).__name__}: {reason_of(cause)}"
-    ) from causes[-1]
+    reason = re.sub(rf"{re.escape(str(folder.path))}[/\w]*", "the clone", reason_of(cause))
+    raise SourceError(f"cannot clone {without_passwords(url)!r}: {reason}") from causes[-1]
+
+
+def _clone(url: str, target: str, branch: str | None) -> Any:
+    from scmrepo.git import Git
+
+    git: Any = Git
+    only = {"shallow_branch": branch} if branch is not None else {}
+    return git.clone(url, target, bare=True, **only)
+
+
+def _clone_by_ssh(url: str, target: str, branch: str | None) -> Any:
+    from scmrepo.git import Git
+
+    program = shutil.which("git")
+    if program is None:
+        raise FileNotFoundError("the program 'git' is needed for addresses that begin with ssh://")
+    only = ["--depth", "1", f"--branch={branch}"] if branch is not None else []
+    done = subprocess.run(
+        [program, "clone", "--quiet", "--bare", *only, "--", url, target],
+        env={**os.environ, "GIT_TERMINAL_PROMPT": "0"},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        errors="replace",
+    )
+    if done.returncode:
+        raise OSError(" ".join(done.stderr.split()) or f"git ended with {done.returncode}")
+    return Git(target)
