@@ -104,3 +104,23 @@ def test_check_login_tells_good_credentials_from_bad_ones() -> None:
                 registry.host, settings=replace(kitline.Settings.load(), credentials=bad)
             )
     assert "wrong" not in str(caught.value)
+
+
+def test_a_history_after_a_record_is_one_request_if_there_is_nothing_new(folder: Path) -> None:
+    with LocalRegistry() as registry:
+        repository = f"{registry.host}/team/iris"
+        one = kitline.pack(folder, f"{repository}:v1")
+        (folder / "weights").write_bytes(b"56789")
+        two = kitline.pack(folder, f"{repository}:v2")
+        kitline.promote(one.reference, "production")
+        (first,) = kitline.stage_history(repository, "production")
+        registry.forget()
+
+        assert kitline.stage_history(repository, "production", after=first.tag) == []
+        assert registry.count() == 1
+
+        kitline.promote(two.reference, "production")
+        (second,) = kitline.stage_history(repository, "production", after=first.tag)
+        assert (second.seq, second.kit, second.lost) == (2, two.digest, False)
+        with pytest.raises(kitline.KitlineError, match="not the tag of a record"):
+            kitline.stage_history(repository, "staging", after=first.tag)

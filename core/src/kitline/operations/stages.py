@@ -212,20 +212,32 @@ def stage_history(
     stage: str,
     *,
     key: str | None = None,
+    after: str | None = None,
     settings: Settings | None = None,
 ) -> list[PromotionRecord]:
     """Return every move of a stage, oldest first; those that lost against another say so.
 
-    With a public `key`, the records that its owner signed say so.
+    With a public `key`, the records that its owner signed say so. For programs that look again and
+    again: with the tag of a record as `after` only those behind it are read, which is one request
+    if there are none.
     """
     settings = settings_or_default(settings)
     check_stage(stage)
+    last = None if after is None else find_record_tag(after)
+    if after is not None and (last is None or last.stage != stage):
+        raise UsageError(f"{after!r} is not the tag of a record of stage {stage!r}")
     with Stores(settings) as stores:
         store = stores.open(read_repository(repository))
         reader = RecordReader(
             store, stage, authorities=_authorities(key), workers=settings.concurrency
         )
-        return list(reader.read().history.records)
+        tags = reader.list_tags()
+        new = [
+            each
+            for each in tags
+            if last is None or ((found := find_record_tag(each)) is not None and found > last)
+        ]
+        return list(reader.read(new).history.records)
 
 
 def read_stage(
