@@ -23,9 +23,6 @@ if TYPE_CHECKING:
 
     import kitline
 
-SETTLED = 5.0
-"""Seconds after an event until it counts as told: the triggerer hands events on each second."""
-
 
 class ModelKitConditionTrigger(BaseTrigger):
     """Fires once, when a condition holds; what `ModelKitSensor` waits with.
@@ -80,6 +77,9 @@ class ModelKitConditionTrigger(BaseTrigger):
 class _Watcher(BaseEventTrigger):
     """Looks again and again, and tells each move once; a failing registry does not end it."""
 
+    settled = 5.0
+    """Seconds after an event until it counts as told: the triggerer hands events on each second."""
+
     def __init__(
         self,
         *,
@@ -120,9 +120,9 @@ class _Watcher(BaseEventTrigger):
                 wait = pace.good()
                 if moves:
                     # Only what was handed on is remembered: ended in between, it is told again.
-                    await asyncio.sleep(SETTLED)
+                    await asyncio.sleep(self.settled)
                     await memory.write(seen)
-                    wait = max(0.0, wait - SETTLED)
+                    wait = max(0.0, wait - self.settled)
 
 
 class TagMovedTrigger(_Watcher):
@@ -181,7 +181,7 @@ class StageMovedTrigger(_Watcher):
     """Fires for each promotion and each rollback of a stage, in order, also for those in between.
 
     It replays the promotion records after the last one seen. The event has `digest`, `reference`,
-    `stage`, `seq`, `action` and `record`, the digest of the record: the same if it is told twice.
+    `stage`, `seq`, `action` and `record`, the digest of the record: the same if told twice.
 
     Args:
         repository: Where the stage is; a name without registry gets the connection's.
@@ -228,17 +228,12 @@ class StageMovedTrigger(_Watcher):
             import kitline
 
             repository = locate(self.repository)
-            history = kitline.stage_history(repository, self.stage, settings=settings)
-            moves = [each for each in history if not each.lost]
-            return [_told(repository, each) for each in self._after(moves, seen)]
+            last = seen.get("record_tag")
+            history = kitline.stage_history(repository, self.stage, after=last, settings=settings)
+            moves = [_told(repository, each) for each in history if not each.lost]
+            return moves if last is not None or self.replay == "all" else moves[-1:]
 
         return find
-
-    def _after(self, moves: list[Any], seen: Mapping[str, Any]) -> list[Any]:
-        last = seen.get("seq")
-        if isinstance(last, int):
-            return [each for each in moves if each.seq > last]
-        return moves if self.replay == "all" else moves[-1:]
 
 
 def _told(repository: str, record: Any) -> dict[str, Any]:
@@ -249,6 +244,7 @@ def _told(repository: str, record: Any) -> dict[str, Any]:
         "seq": record.seq,
         "action": record.action,
         "record": str(record.digest),
+        "record_tag": record.tag,
     }
 
 
