@@ -27,17 +27,20 @@ if TYPE_CHECKING:
     from kitline.operations.diff import diff
     from kitline.operations.doctor import doctor
     from kitline.operations.export import export
+    from kitline.operations.find import find
     from kitline.operations.import_ import import_, pack_collected
     from kitline.operations.import_many import ImportOutcome, import_many, list_sources
     from kitline.operations.inspect import inspect
+    from kitline.operations.lineage import trace_lineage
+    from kitline.operations.lineage_index import index_lineage
     from kitline.operations.list_ import list_
     from kitline.operations.naming import remove, tag
     from kitline.operations.open_kit import open_kit
     from kitline.operations.pack import pack
     from kitline.operations.policy import admit
     from kitline.operations.promote import Promotion, promote
-    from kitline.operations.resolve import resolve
     from kitline.operations.prune import prune
+    from kitline.operations.resolve import resolve
     from kitline.operations.rollback import rollback
     from kitline.operations.sbom import sbom
     from kitline.operations.settings import Settings
@@ -80,8 +83,10 @@ __all__ = [
     "diff",
     "doctor",
     "export",
+    "find",
     "import_",
     "import_many",
+    "index_lineage",
     "inspect",
     "list_",
     "list_attestations",
@@ -104,6 +109,7 @@ __all__ = [
     "stage_history",
     "stages",
     "tag",
+    "trace_lineage",
     "unpack",
     "verify",
 ]
@@ -138,8 +144,10 @@ _HOMES = {
     "diff": "operations.diff",
     "doctor": "operations.doctor",
     "export": "operations.export",
+    "find": "operations.find",
     "import_": "operations.import_",
     "import_many": "operations.import_many",
+    "index_lineage": "operations.lineage_index",
     "inspect": "operations.inspect",
     "list_": "operations.list_",
     "list_attestations": "operations.verify",
@@ -162,6 +170,7 @@ _HOMES = {
     "stage_history": "operations.stages",
     "stages": "operations.stages",
     "tag": "operations.naming",
+    "trace_lineage": "operations.lineage",
     "unpack": "operations.unpack",
     "verify": "operations.verify",
 }

@@ -21,11 +21,17 @@ if TYPE_CHECKING:
 )
 @click.argument("source", metavar="REF")
 @click.argument("to", metavar="TARGET")
+@click.option(
+    "--with-parents",
+    is_flag=True,
+    help="Take along the kits that it was made from, and those that they were made from.",
+)
 @transfer_options(options.no_keep_tag_option, options.write_back_option, options.policy_option)
-def command(source: str, to: str, given: TransferWords) -> None:
+def command(source: str, to: str, with_parents: bool, given: TransferWords) -> None:
     """Copy REF to TARGET; both may be 'oci:FOLDER[:TAG]' or 'oci-archive:FILE[:TAG]'."""
     from kitline.operations.transfer import copy
 
     settings = given.settings(source, to)
     plugins = options.load_plugins(settings)
-    given.run(partial(copy, source, to, settings=settings, plugins=plugins), f"copied {source}")
+    work = partial(copy, source, to, settings=settings, plugins=plugins, with_parents=with_parents)
+    given.run(work, f"copied {source}")

@@ -46,6 +46,8 @@ VERBS = {
     "stages": "stages",
     "compare": "compare",
     "prune": "prune",
+    "lineage": "lineage",
+    "find": "find",
     "plugins": "plugins",
     "login": "login",
     "logout": "logout",

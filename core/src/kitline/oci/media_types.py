@@ -55,3 +55,8 @@ TRUST_TYPES: Final = (
     "application/spdx+json",
     "application/vnd.cyclonedx+json",
 )
+
+# What grows with time and may be long: each is found by a tag of its own
+DERIVED: Final = "application/vnd.kitline.derived.v1+json"
+PROMOTION: Final = "application/vnd.kitline.promotion.v1+json"
+HISTORY_TYPES: Final = (DERIVED, PROMOTION)

@@ -52,7 +52,7 @@ def answer_known(
 
     Returns None if no known kit is there, and a sentence for each that cannot serve.
     """
-    target = stores.open(reference)
+    target = stores.open_target(reference)
     said: list[str] = []
     for each in _nearest_first(collected.known, reference):
         try:
@@ -77,6 +77,7 @@ def answer_known(
             origin=collected.origin,
             parents=collected.parents,
             statements=collected.statements,
+            kitfile=kit.kitfile,
             invocation=invocation,
             provenance=provenance,
             warnings=(*said, *collected.warnings),

@@ -1,7 +1,7 @@
 """Landing: a manifest that is in a store gets its names, and its tool is told.
 
 Steps: keep tag (so that clean-up cannot take it), the tag that was asked for, statements and
-provenance, hooks.
+provenance, derived edges beside its parents, hooks.
 """
 
 from __future__ import annotations
@@ -10,19 +10,20 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from kitline.errors import RegistryError, TagConflict, WriteBackFailed
-from kitline.oci.reference import Reference
+from kitline.oci.reference import PinnedReference, Reference
 from kitline.plugin.invocation import Invocation
 from kitline.trust.predicate_types import PROVENANCE
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from kitline.kit.kitfile import KitPart
+    from kitline.kit.kitfile import Kitfile, KitPart
     from kitline.oci.descriptor import Descriptor
     from kitline.oci.digest import Digest
     from kitline.oci.manifest import ImageManifest, Manifest
     from kitline.operations.results import KitResult
     from kitline.operations.settings import Settings
+    from kitline.operations.statements import Attached
     from kitline.operations.stores import AnyReference
     from kitline.plugin.manager import Plugins
     from kitline.plugin.receipt import Receipt
@@ -87,6 +88,7 @@ def land_kit(
     origin: Origin | None = None,
     parents: Sequence[Parent] = (),
     statements: Sequence[Statement] = (),
+    kitfile: Kitfile | None = None,
     invocation: Invocation | None = None,
     provenance: bool = True,
     warnings: Sequence[str] = (),
@@ -114,7 +116,11 @@ def land_kit(
         )
     receipt = make_receipt(store, manifest, layers, tag=tag, origin=origin, parents=parents)
     write_backs: tuple[WriteBack, ...] = ()
+    unnoted: tuple[str, ...] = ()
     if in_registry:
+        unnoted = note_lineage(
+            store, manifest, settings, parents=parents, kitfile=kitfile, tag=tag, attached=attached
+        )
         write_backs = tell_tools(
             plugins_or_default(plugins, settings),
             store,
@@ -134,8 +140,27 @@ def land_kit(
         referrers=len(attached.digests),
         receipt=receipt,
         write_backs=write_backs,
-        warnings=(*warnings, *landed.warnings, *attached.warnings),
+        warnings=(*warnings, *landed.warnings, *attached.warnings, *unnoted),
     )
+
+
+def note_lineage(
+    store: Store,
+    manifest: Manifest,
+    settings: Settings,
+    *,
+    parents: Sequence[Parent],
+    kitfile: Kitfile | None,
+    tag: str | None,
+    attached: Attached,
+) -> tuple[str, ...]:
+    """Note in the index, and beside its parents, a kit that landed in a registry."""
+    from kitline.operations.edges import write_edges
+    from kitline.operations.lineage_note import note_landed
+
+    note_landed(settings, store.name, manifest, kitfile=kitfile, tag=tag, attached=attached)
+    pinned = store.pin(manifest.digest)
+    return write_edges(settings, pinned, parents) if isinstance(pinned, PinnedReference) else ()
 
 
 def tell_tools(

@@ -137,7 +137,7 @@ def pack_tree(
     with Stores(settings) as stores:
         given = resolve_parents(stores, parents)
         options, made_from = with_parents(stores, tree.kitfile, options, given)
-        store = stores.open(reference)
+        store = stores.open_target(reference)
         memo = SqliteMemo(settings.memo_file, read=not rehash)
         try:
             packed = pack_into(
@@ -162,6 +162,7 @@ def pack_tree(
             origin=origin,
             parents=made_from,
             statements=tuple(statements),
+            kitfile=packed.kitfile,
             invocation=invocation,
             provenance=provenance,
             warnings=(*packed.warnings, *warnings),

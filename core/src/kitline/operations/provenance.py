@@ -65,8 +65,8 @@ def attach_provenance(
     except KitlineError as cause:
         pinned = store.pin(manifest.digest)
         warning = f"the kit stands, but its provenance was not attached to {pinned}: {cause}"
-        return Attached(digests=(), warnings=(warning,))
-    return Attached(digests=(digest,), warnings=left_out)
+        return Attached(warnings=(warning,))
+    return Attached(said=((digest, statement),), warnings=left_out)
 
 
 def invocation_statement(

@@ -81,16 +81,20 @@ class AttachedStatement:
 class Attached:
     """What attaching several statements did."""
 
-    digests: tuple[Digest, ...]
-    warnings: tuple[str, ...]
+    said: tuple[tuple[Digest, Statement], ...] = ()
+    """Each statement with the digest of its referrer."""
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def digests(self) -> tuple[Digest, ...]:
+        """The digests of the referrers."""
+        return tuple(digest for digest, _ in self.said)
 
     def __add__(self, other: Attached) -> Attached:
-        return Attached(
-            digests=self.digests + other.digests, warnings=self.warnings + other.warnings
-        )
+        return Attached(said=self.said + other.said, warnings=self.warnings + other.warnings)
 
 
-NOTHING_ATTACHED = Attached(digests=(), warnings=())
+NOTHING_ATTACHED = Attached()
 
 
 def attest(
@@ -128,16 +132,16 @@ def attach(store: Store, subject: Manifest, statement: Statement) -> Digest:
 
 def attach_all(store: Store, subject: Manifest, statements: Iterable[Statement]) -> Attached:
     """Attach statements to a kit that has landed; one that cannot be is a warning."""
-    digests, warnings = [], []
+    said, warnings = [], []
     for each in statements:
         try:
-            digests.append(attach(store, subject, each))
+            said.append((attach(store, subject, each), each))
         except KitlineError as cause:
             warnings.append(
                 f"the kit stands, but a statement of type {each.predicate_type!r} was not attached"
                 f" to {store.pin(subject.digest)}: {cause}"
             )
-    return Attached(digests=tuple(digests), warnings=tuple(warnings))
+    return Attached(said=tuple(said), warnings=tuple(warnings))
 
 
 def read_statements(

@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from kitline.errors import NotFound, UsageError
+from kitline.errors import KitlineError, NotFound, UsageError
 from kitline.oci.manifest import ImageManifest
 from kitline.oci.reference import Reference
 from kitline.operations.defaults import plugins_or_default, settings_or_default
-from kitline.operations.landing import is_registry, land, tell_tools
+from kitline.operations.landing import is_registry, land, note_lineage, tell_tools
 from kitline.operations.parents import read_parents
 from kitline.operations.policy import check_found, check_use
 from kitline.operations.results import KitResult
@@ -20,6 +20,7 @@ from kitline.store.progress import SILENT
 if TYPE_CHECKING:
     from kitline.oci.manifest import Manifest
     from kitline.operations.settings import Settings
+    from kitline.operations.statements import Attached
     from kitline.operations.stores import AnyReference
     from kitline.plugin.manager import Plugins
     from kitline.plugin.records import WriteBack
@@ -39,6 +40,7 @@ class _Choices:
     plugins: Plugins | None = None
     invocation: Invocation | None = None
     provenance: bool = False
+    with_parents: bool = False
 
 
 def push(
@@ -143,9 +145,13 @@ def copy(
     move: bool = True,
     referrers: bool = True,
     with_history: bool = False,
+    with_parents: bool = False,
     progress: Progress = SILENT,
 ) -> KitResult:
     """Copy a kit between any two of: registry, local store, `oci:` folder, `oci-archive:` file.
+
+    With `with_parents`, the kits that it was made from come along into the same repository, and
+    those that they were made from, each by its digest.
 
     Raises:
         PolicyError: if a policy does not allow it to be used. Pushing is no use: what was made here
@@ -161,6 +167,7 @@ def copy(
         with_history=with_history,
         progress=progress,
         plugins=plugins,
+        with_parents=with_parents,
     )
     with Stores(settings) as stores:
         found = stores.find(asked)
@@ -195,6 +202,7 @@ def _transfer(
         raise UsageError(
             f"{str(reference)!r} names another digest than the source, {manifest.digest}"
         )
+    brought = _bring_parents(source, manifest, target, choices, in_registry=in_registry)
     copied = copy_kit(
         source,
         target,
@@ -225,7 +233,9 @@ def _transfer(
             origin=origin,
         )
     write_backs: tuple[WriteBack, ...] = ()
+    unnoted: tuple[str, ...] = ()
     if in_registry and isinstance(manifest, ImageManifest):
+        unnoted = _note(source, target, manifest, choices, tag=reference.tag, attached=attached)
         write_backs = tell_tools(
             plugins_or_default(choices.plugins, settings),
             target,
@@ -245,7 +255,67 @@ def _transfer(
         existing_blobs=copied.skipped + copied.mounted,
         referrers=copied.referrers + len(attached.digests),
         write_backs=write_backs,
-        warnings=(*copied.warnings, *landed.warnings, *attached.warnings),
+        warnings=(*brought, *copied.warnings, *landed.warnings, *attached.warnings, *unnoted),
+    )
+
+
+def _bring_parents(
+    source: Store, manifest: Manifest, target: Store, choices: _Choices, *, in_registry: bool
+) -> tuple[str, ...]:
+    """Copy the kits that a kit was made from; return a sentence for each that is nowhere."""
+    if not choices.with_parents:
+        return ()
+    from kitline.operations.ancestors import ancestors
+    from kitline.store.copy import copy_kit
+
+    warnings: list[str] = []
+    with Stores(choices.settings) as stores:
+        for each in ancestors(stores, source, manifest):
+            if each.store is None or each.manifest is None:
+                warnings.append(f"the parent {each.digest} stayed behind: it was found nowhere")
+                continue
+            copied = copy_kit(
+                each.store,
+                target,
+                each.manifest,
+                referrers=choices.referrers,
+                with_history=choices.with_history,
+                concurrency=choices.settings.concurrency,
+                progress=choices.progress,
+            )
+            landed = land(
+                target, each.manifest, choices.settings, tag=None, in_registry=in_registry
+            )
+            warnings += [*copied.warnings, *landed.warnings]
+    return tuple(warnings)
+
+
+def _note(
+    source: Store,
+    target: Store,
+    manifest: ImageManifest,
+    choices: _Choices,
+    *,
+    tag: str | None,
+    attached: Attached,
+) -> tuple[str, ...]:
+    """Note in the index, and beside its parents, a kit that landed in a registry."""
+    from kitline.kit.load import load_kit
+    from kitline.operations.ancestors import located_parents
+
+    try:
+        kitfile = load_kit(source, manifest).kitfile
+        parents = located_parents(target, manifest)
+    except KitlineError:  # no kit, or a damaged one: it is copied all the same
+        return ()
+    return note_lineage(
+        target,
+        manifest,
+        choices.settings,
+        parents=parents,
+        kitfile=kitfile,
+        tag=tag,
+        attached=attached,
     )
 
 

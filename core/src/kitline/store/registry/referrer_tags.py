@@ -28,6 +28,8 @@ _KINDS = (
     ("derived", "derived"),
 )
 
+HISTORY_KINDS = ("derived", "promotion")
+
 
 def referrer_tag(subject: Digest, manifest: Manifest) -> str:
     """Return the tag of a referrer's own: `<32 hex of the subject>.<kind>-<16 hex>`."""
@@ -37,6 +39,14 @@ def referrer_tag(subject: Digest, manifest: Manifest) -> str:
 def tag_prefix(subject: Digest) -> str:
     """Return what the tags of all referrers of `subject` begin with."""
     return f"{subject.hex[:32]}."
+
+
+def tag_may_be_of(tag: str, artifact_type: str | None) -> bool:
+    """Tell whether a referrer's tag may be of a type; only history, which may be long, is told."""
+    kind = tag.partition(".")[2].rpartition("-")[0]
+    if artifact_type in media_types.HISTORY_TYPES:
+        return kind == _kind_of_type(artifact_type)
+    return artifact_type is None or kind not in HISTORY_KINDS
 
 
 def fallback_tag(subject: Digest) -> str:
@@ -54,4 +64,8 @@ def _kind(manifest: Manifest) -> str:
     said = manifest.annotations.get(media_types.PREDICATE_TYPE, "")
     if artifact_type == media_types.IN_TOTO and said:
         return "provenance" if "slsa.dev/provenance" in said else "statement"
+    return _kind_of_type(artifact_type)
+
+
+def _kind_of_type(artifact_type: str) -> str:
     return next((kind for part, kind in _KINDS if part in artifact_type.lower()), "other")

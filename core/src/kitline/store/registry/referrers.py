@@ -24,12 +24,14 @@ from kitline.store.registry.fallback_index import (
 )
 from kitline.store.registry.manifests import put_manifest
 from kitline.store.registry.referrer_entries import (
+    LIST_LIMIT,
     MOST,
-    check_candidate,
+    check_candidates,
+    may_be_of,
     read_digests,
     read_entries,
     read_object,
-    tagged_digests,
+    read_tagged,
 )
 from kitline.store.registry.referrer_tags import fallback_tag, referrer_tag
 from kitline.store.registry.tags import find_tag, next_page
@@ -50,7 +52,8 @@ def push_referrer(client: RegistryClient, manifest: Manifest) -> None:
     assert manifest.subject is not None
     subject = manifest.subject.digest
     response = put_manifest(client, manifest, str(manifest.digest))
-    has_api = "OCI-Subject" in response.headers
+    # an edge or a promotion is found by its tag; looking for it among thousands would cost more
+    has_api = "OCI-Subject" in response.headers and manifest.kind not in media_types.HISTORY_TYPES
     tag = referrer_tag(subject, manifest)
     found = find_tag(client, tag)
     if found is None or found.digest != manifest.digest:
@@ -70,7 +73,7 @@ def push_referrer(client: RegistryClient, manifest: Manifest) -> None:
 def _heal_api(client: RegistryClient, subject: Digest, manifest: Manifest) -> bool | None:
     """Put the manifest again until the API lists it; None if there is no API after all."""
     for number in range(ROUNDS):
-        entries = _api_entries(client, subject)
+        entries = list_api_entries(client, subject)
         if entries is None:
             return None
         if any(entry.get("digest") == str(manifest.digest) for entry in entries):
@@ -86,14 +89,15 @@ def list_referrers(
     """Return the checked referrers of a manifest, sorted by digest.
 
     Where the fallback index is what other tools read, it gets back what only its tag still names.
+    Thousands of referrers of one type, such as derived edges, are not read for another one.
     """
     fallback = read_entries(read_fallback(client, subject))
-    listed = _api_entries(client, subject)
-    entries = fallback + (listed or [])
-    found: dict[Digest, Descriptor] = {}
-    _check_into(found, client, subject, read_digests(entries, about=subject)[:MOST])
+    listed = list_api_entries(client, subject, artifact_type=artifact_type)
+    entries = [each for each in fallback + (listed or []) if may_be_of(each, artifact_type)]
+    candidates = read_digests(entries, about=subject)[:MOST]
+    found = check_candidates(client, subject, candidates)
     # Only what was checked spares the look at its tag: an entry may name what is not there.
-    _check_into(found, client, subject, tagged_digests(client, subject, known=found))
+    found |= read_tagged(client, subject, artifact_type=artifact_type, known=found)
     if listed is None:
         known = set(read_digests(fallback))
         trusted = [e for e in found.values() if e.artifact_type in media_types.TRUST_TYPES]
@@ -106,22 +110,17 @@ def list_referrers(
     )
 
 
-def _check_into(
-    found: dict[Digest, Descriptor],
-    client: RegistryClient,
-    subject: Digest,
-    candidates: list[Digest],
-) -> None:
-    for digest in candidates:
-        entry = check_candidate(client, subject, digest)
-        if entry is not None:
-            found[digest] = entry
+def list_api_entries(
+    client: RegistryClient, subject: Digest, *, artifact_type: str | None = None
+) -> list[dict[str, object]] | None:
+    """Read all pages of the referrers API; None if the registry has none.
 
-
-def _api_entries(client: RegistryClient, subject: Digest) -> list[dict[str, object]] | None:
-    """Read all pages of the referrers API; None if the registry has none."""
+    Only where there may be thousands is the registry asked for one type alone: a list that was
+    filtered by a registry cannot be checked.
+    """
     found: list[dict[str, object]] = []
-    url: str | None = client.url(f"referrers/{subject}")
+    asked = {"artifactType": artifact_type} if artifact_type in media_types.HISTORY_TYPES else {}
+    url: str | None = client.url(f"referrers/{subject}", **asked)
     seen: set[str] = set()
     while url is not None and url not in seen and len(found) < MOST:
         seen.add(url)
@@ -132,11 +131,12 @@ def _api_entries(client: RegistryClient, subject: Digest) -> list[dict[str, obje
             expect={200, 400, 404, 405, 406, 501},
             scopes=client.scope("pull"),
             headers={"Accept": media_types.IMAGE_INDEX},
+            limit=LIST_LIMIT,
         )
         if response.status_code != 200:
             return found or None
         if "json" not in response.headers.get("Content-Type", ""):
             return None
-        found.extend(read_entries(read_object(response.content)))
+        found.extend(read_entries(read_object(response.content, limit=LIST_LIMIT)))
         url = next_page(client, url, response.headers.get("Link", ""))
     return found
