@@ -166,7 +166,8 @@ def test_signing_and_attesting_leave_the_kit_and_its_tags_alone(
 
     added = set(tags) - set(before)
     assert {tag: tags[tag] for tag in before} == before
-    assert len(added) == 3
+    assert len(added) == 4
+    assert any(tag.startswith(f"sha256-{kit.digest[7:]}.sig.") for tag in added)
     assert f"sha256-{kit.digest[7:]}.sig" in added
     assert any(tag.startswith(f"{kit.digest[7:39]}.signature-") for tag in added)
     assert any(tag.startswith(f"{kit.digest[7:39]}.attestation-") for tag in added)

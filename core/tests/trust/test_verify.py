@@ -24,12 +24,16 @@ from kitline.trust.sign import attest, push, sign
 from kitline.trust.statement import statement_bytes
 from kitline.trust.verify import (
     CANDIDATES_LIMIT,
+    examine,
     find_candidates,
     verify_attestations,
     verify_signature,
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from kitline.oci.manifest import Manifest
     from kitline.trust.keys import PrivateKey
 
 SLSA = predicate_types.PROVENANCE
@@ -394,3 +398,49 @@ def test_a_flood_of_candidates_is_looked_at_up_to_a_limit(
 
     assert refused.value.failures[-1] == "5 more were not looked at"
     assert len(str(refused.value).splitlines()) == 12
+
+
+class SlowStore(MemoryStore):
+    """A store where one writer of a `.sig` tag is held up right before its write."""
+
+    meanwhile: Callable[[], object] | None = None
+
+    def set_tag(self, tag: str, manifest: Manifest, *, may_move: bool = True) -> Digest | None:
+        """Point the tag; what it pointed at before was looked up before `meanwhile`."""
+        if not tag.endswith(".sig") or self.meanwhile is None:
+            return super().set_tag(tag, manifest, may_move=may_move)
+        before, (meanwhile, self.meanwhile) = self.find_tag(tag), (self.meanwhile, None)
+        meanwhile()
+        super().set_tag(tag, manifest, may_move=may_move)
+        return before.digest if before else None
+
+
+def test_a_writer_that_was_held_up_brings_back_what_it_replaced_unseen(
+    key: PrivateKey, other_key: PrivateKey
+) -> None:
+    """The other one had read its signature back and gone; no digest tells of it any more."""
+    store = SlowStore("registry.example/team/iris")
+    kit = put_kit(store)
+    store.meanwhile = lambda: sign(store, kit, other_key, legacy=True)
+
+    sign(store, kit, key, legacy=True)
+
+    for each in (key, other_key):
+        found = examine(store, kit.digest, KeyAuthority(key=each.public))
+        assert sorted(each.form for each in found.passed) == ["bundle", "tag"]
+
+
+def test_what_others_put_under_the_tags_of_announcements_is_left_out(
+    store: MemoryStore, key: PrivateKey
+) -> None:
+    kit = put_kit(store)
+    other = put_kit(store, b"something else")
+    store.set_tag(f"{evidence.cosign_tag(kit.digest, 'sig')}.0123456789abcdef", other)
+
+    sign(store, kit, key, legacy=True)
+
+    tagged = store.find_tag(evidence.cosign_tag(kit.digest, "sig"))
+    assert tagged is not None
+    manifest = store.get_manifest(tagged.digest)
+    assert isinstance(manifest, ImageManifest)
+    assert len(manifest.layers) == 1

@@ -1,7 +1,10 @@
 """The tag form: signatures as layers under `sha256-….sig` and `.att`, as cosign 1 and 2 wrote them.
 
-Each signature is one more layer, so writers replace each other's manifest: read, append, write,
-and read back until the layer is there, and those that this writer replaced unseen.
+Each signature is one more layer, so writers replace each other's manifest, and nobody offers
+compare-and-swap. So each writer of ours first announces its layer under a tag of its own, that
+nobody else writes; then it reads, merges all that is announced, writes, and does so again until
+what is announced by then is there. Whoever writes last has seen every announcement that came before
+its last look, and that look is after its last write: no layer is lost.
 Source: cosign, `specs/SIGNATURE_SPEC.md` and `specs/ATTESTATION_SPEC.md`.
 """
 
@@ -40,6 +43,8 @@ if TYPE_CHECKING:
 IMAGE_CONFIG = "application/vnd.oci.image.config.v1+json"
 ROUNDS = 8
 """How often a layer that another writer dropped is written again."""
+ANNOUNCED_LIMIT = 1000
+"""How many announced signatures of one kit are looked at."""
 _EPOCH = "0001-01-01T00:00:00Z"
 
 
@@ -104,9 +109,13 @@ def _add(
     before = _read(store, tag)
     if before and any(is_same(each) for each in before.layers):
         return False
+    alone = _push(store, None, [layer], content)
+    store.set_tag(f"{tag}.{alone.digest.hex[:16]}", alone)
     wanted = [layer]
+    read: dict[str, Sequence[Descriptor]] = {}
     for number in range(ROUNDS):
         there = list(before.layers) if before else []
+        wanted += [each for each in _announced(store, tag, layer, read) if each not in wanted]
         missing = [each for each in wanted if each not in there]
         if not missing:
             return True
@@ -114,7 +123,7 @@ def _add(
             time.sleep(random.uniform(0, 0.05 * 2**number))
         replaced = _write(store, tag, before, (*there, *missing), content)
         if replaced is not None and (before is None or replaced != before.digest):
-            lost = store.find_manifest(replaced)  # written after we had read
+            lost = store.find_manifest(replaced)  # written after we had read, by cosign
             found = lost.layers if isinstance(lost, ImageManifest) else ()
             wanted += [each for each in found if each not in wanted]
         before = _read(store, tag)
@@ -122,6 +131,22 @@ def _add(
         f"add a signature to tag {tag!r} of {store.name!r}: other writers keep replacing it;"
         " sign once more"
     )
+
+
+def _announced(
+    store: Store, tag: str, like: Descriptor, read: dict[str, Sequence[Descriptor]]
+) -> list[Descriptor]:
+    """Return the layers that writers announced; `read` are those that were read before."""
+    for each in store.list_tags(prefix=f"{tag}.")[:ANNOUNCED_LIMIT]:
+        if each in read:
+            continue
+        try:
+            found = _read(store, each)
+        except (StoreError, VerificationError, MalformedContent, NotFound):
+            found = None  # nothing that one of ours wrote
+        layers = found.layers if found else ()
+        read[each] = [layer for layer in layers[:1] if layer.media_type == like.media_type]
+    return [layer for layers in read.values() for layer in layers]
 
 
 def _read(store: Store, tag: str) -> ImageManifest | None:
@@ -142,6 +167,16 @@ def _write(
     content: bytes,
 ) -> Digest | None:
     """Write the manifest; return what the tag pointed at just before."""
+    manifest = _push(store, before, layers, content)
+    try:
+        return store.set_tag(tag, manifest)
+    except ReferenceMoved:
+        return None  # somebody wrote after us: reading again shows what is left to do
+
+
+def _push(
+    store: Store, before: ImageManifest | None, layers: Sequence[Descriptor], content: bytes
+) -> ImageManifest:
     config = encode(_config(layers))
     described = Descriptor(media_type=IMAGE_CONFIG, digest=Digest.of(config), size=len(config))
     manifest = ImageManifest.build(
@@ -150,10 +185,7 @@ def _write(
     store.push_blob(BytesSource(content), name="signature")
     store.push_blob(BytesSource(config), digest=described.digest, name="config")
     store.push_manifest(manifest)
-    try:
-        return store.set_tag(tag, manifest)
-    except ReferenceMoved:
-        return None  # somebody wrote after us: reading again shows what is left to do
+    return manifest
 
 
 def _config(layers: Sequence[Descriptor]) -> dict[str, Any]:
