@@ -1,21 +1,26 @@
 """Derived edges before a clean-up: is something that was made from a kit still there?
 
-The child may lie in any repository. One that cannot be reached may still be there, so its parent
-stays.
+Edges lie beside the kit, and where the settings collect them; the lineage index of this machine
+may know of more children. A child may lie in any repository, and one that cannot be reached may
+still be there, so its parent stays.
 """
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from kitline.errors import KitlineError
-from kitline.lineage.edge import ARTIFACT_TYPE, read_edge
-from kitline.oci.reference import PinnedReference, Reference
+from kitline.lineage.edge import ARTIFACT_TYPE, DerivedEdge, read_edge
+from kitline.oci.reference import Reference
+from kitline.operations.edges import edge_repository
 from kitline.store.layout import LayoutStore
 
 if TYPE_CHECKING:
-    from kitline.lineage.edge import DerivedEdge
+    from collections.abc import Iterator
+
     from kitline.oci.digest import Digest
+    from kitline.operations.settings import Settings
     from kitline.operations.stores import Stores
     from kitline.store.interface import Store
 
@@ -23,25 +28,52 @@ if TYPE_CHECKING:
 class EdgeReader:
     """Follows the edges of kits; each child is looked for once."""
 
-    def __init__(self, store: Store, stores: Stores) -> None:
+    def __init__(self, store: Store, stores: Stores, settings: Settings) -> None:
         self._store = store
         self._stores = stores
+        self._settings = settings
         self._known: dict[tuple[Digest, str | None], str | None] = {}
         self.warnings: list[str] = []
 
-    def find_living(self, kit: Digest) -> list[str]:
-        """Return why a kit stays because of its children; nothing if none is left."""
-        reasons: list[str] = []
-        for listed in self._store.list_referrers(kit, artifact_type=ARTIFACT_TYPE):
-            try:
-                edge = read_edge(self._store.get_manifest(listed.digest))
-            except KitlineError as cause:
-                reasons.append(f"an edge cannot be read: {cause}")
-                continue
-            reason = None if edge is None or edge.child == kit else self._look(edge)
-            if reason is not None:
-                return [reason]
-        return reasons
+    def find_living(self, kit: Digest) -> str | None:
+        """Return why a kit stays because of something made from it; None if none of it is left."""
+        try:
+            for edge in self._edges(kit):
+                if edge.child != kit and (reason := self._look(edge)) is not None:
+                    return reason
+        except KitlineError as cause:
+            self.warnings.append(f"the edges of {kit} cannot be read: {cause}")
+            return "what was made from it cannot be told"
+        return None
+
+    def _edges(self, kit: Digest) -> Iterator[DerivedEdge]:
+        collected = edge_repository(self._settings)
+        places = [self._store, *([self._stores.open(collected)] if collected else [])]
+        for place in places:
+            for listed in place.list_referrers(kit, artifact_type=ARTIFACT_TYPE):
+                edge = read_edge(place.get_manifest(listed.digest))
+                if edge is not None:
+                    yield edge
+        yield from self._indexed(kit)
+
+    def _indexed(self, kit: Digest) -> Iterator[DerivedEdge]:
+        """Yield what the index of this machine knows to be made from a kit, and where it lay."""
+        import sqlite3
+
+        from kitline.lineage.index import LineageIndex
+        from kitline.lineage.query import find_children
+
+        if not self._settings.lineage_file.exists():
+            return
+        found: list[tuple[Digest, str, str]] = []
+        with (
+            suppress(KitlineError, sqlite3.Error),  # it is a cache, and may be broken
+            LineageIndex(self._settings.lineage_file) as index,
+        ):
+            found = find_children(index, kit)
+        for child, _, place in found:
+            if place:
+                yield DerivedEdge(parent=kit, child=child, role="", reference=f"{place}@{child}")
 
     def _look(self, edge: DerivedEdge) -> str | None:
         """Return what keeps the parent, None if the child is gone."""
@@ -58,8 +90,7 @@ class EdgeReader:
             if edge.reference is None:
                 return self._find_local(edge, child)
             place = Reference.parse(edge.reference)
-            store = self._stores.open(PinnedReference.parse(edge.reference))
-            found = store.find_manifest(edge.child)
+            found = self._stores.open(place).find_manifest(edge.child)
         except KitlineError as cause:
             self.warnings.append(f"{edge.child} cannot be looked for: {cause}")
             return f"{child} cannot be reached"

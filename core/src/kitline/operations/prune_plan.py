@@ -12,8 +12,10 @@ from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any
 
 from kitline.errors import KitlineError
-from kitline.operations.policy_ancestors import find_family
+from kitline.oci.manifest import ImageManifest
+from kitline.operations.ancestors import located_parents
 from kitline.operations.prune_edges import EdgeReader
+from kitline.operations.stores import read_reference
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -95,10 +97,10 @@ def make_plan(store: Store, found: Survey, rules: Rules, stores: Stores, now: da
         kept[each.digest] += _own_reasons(each, number, found, rules, now)
     warnings = list(found.warnings)
     if not rules.ignore_edges:
-        reader = EdgeReader(store, stores)
+        reader = EdgeReader(store, stores, stores.settings)
         for each in ordered:
-            if not kept[each.digest]:
-                kept[each.digest] += reader.find_living(each.digest)
+            if not kept[each.digest] and (reason := reader.find_living(each.digest)):
+                kept[each.digest].append(reason)
         warnings += reader.warnings
     warnings += _keep_ancestors(store, found, kept, stores)
     kits = tuple(_planned(each, kept[each.digest]) for each in ordered)
@@ -128,25 +130,33 @@ def _own_reasons(
 def _keep_ancestors(
     store: Store, found: Survey, kept: dict[Digest, list[str]], stores: Stores
 ) -> list[str]:
-    """Keep what kits that stay descend from, wherever the links between lie."""
+    """Keep what kits that stay descend from.
+
+    Where the way up leads through another repository, it is followed as far as provenance says
+    where that is; besides, a kit has an edge to each child, and stays while that exists.
+    """
     warnings: list[str] = []
-    waiting = [digest for digest, reasons in kept.items() if reasons]
+    waiting = [(store, found.kits[digest].manifest, digest) for digest, why in kept.items() if why]
     asked: set[Digest] = set()
     while waiting:
-        digest = waiting.pop()
-        if digest in asked:
+        place, manifest, below = waiting.pop()
+        if manifest.digest in asked:
             continue
-        asked.add(digest)
-        try:
-            family = find_family(found.kits[digest].manifest, [store], stores)
-        except KitlineError as cause:
-            warnings.append(f"the ancestors of {digest} could not be read: {cause}")
-            continue
-        for kin in family.kin[1:]:
-            if kin.digest in kept and not kept[kin.digest]:
-                kept[kin.digest].append(f"{digest.hex[:12]} descends from it")
-                waiting.append(kin.digest)
-        warnings += [f"above {digest}: {each}" for each in family.unread]
+        asked.add(manifest.digest)
+        for parent in located_parents(place, manifest, every=True):
+            if parent.digest in kept:
+                if not kept[parent.digest]:
+                    kept[parent.digest].append(f"{below.hex[:12]} descends from it")
+                waiting.append((store, found.kits[parent.digest].manifest, parent.digest))
+            elif parent.reference is not None and parent.digest not in asked:
+                try:
+                    other = stores.open(read_reference(parent.reference))
+                    there = other.find_manifest(parent.digest)
+                except KitlineError as cause:
+                    warnings.append(f"above {below}: {parent.digest} cannot be read: {cause}")
+                    continue
+                if isinstance(there, ImageManifest):
+                    waiting.append((other, there, below))
     return warnings
 
 
