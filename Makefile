@@ -40,8 +40,8 @@ $(STAMP): pyproject.toml constraints.txt core/pyproject.toml $(wildcard plugins/
 	@touch $@
 
 .PHONY: demo
-demo: $(STAMP) ## train, import, unpack, predict: a real MLflow run becomes a ModelKit
-	@$(BIN)/python examples/demo/demo.py $(ARGS)
+demo: $(STAMP) ## the whole pipeline on one digest: DVC, Kubeflow, MLflow, Airflow, and the way back
+	@$(BIN)/python examples/pipeline/pipeline.py $(ARGS)
 
 .PHONY: test
 test: $(STAMP) ## all tests that need nothing but Python (under 4 minutes on 2 cores)
