@@ -28,6 +28,7 @@ KitlineError                      exit code 1 unless said otherwise
 │   ├── ManifestNotFound
 │   ├── BlobNotFound
 │   └── RepositoryNotFound
+├── HasChildren                      a kit that others were made from is not removed
 ├── TagConflict                      a tag exists and may not move
 ├── PromotionLost                    another move of the stage at the same time won
 ├── PromotionUndone                  a check failed, and the stage went back
@@ -230,6 +231,14 @@ class BlobNotFound(NotFound):
 
 class RepositoryNotFound(NotFound):
     """The store has no such repository."""
+
+
+class HasChildren(KitlineError):
+    """A kit is not taken away, because others were made from it; `children` are their digests."""
+
+    def __init__(self, message: str, *, children: tuple[str, ...]) -> None:
+        super().__init__(message)
+        self.children = children
 
 
 class TagConflict(KitlineError):

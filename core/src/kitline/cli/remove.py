@@ -18,24 +18,31 @@ if TYPE_CHECKING:
     epilog="Example: kitline remove iris:v1",
 )
 @click.argument("source", metavar="REF")
+@click.option(
+    "--force", is_flag=True, help="Remove a kit although others are known to be made from it."
+)
 @options.with_options(*options.connection_options)
 @options.quiet_option
 @options.json_option
 def command(
     source: str,
+    force: bool,
     plain_http: bool,
     insecure: bool,
     ca_file: str | None,
     quiet: bool,
     as_json: bool,
 ) -> None:
-    """Remove the tag that REF names, or with 'NAME@sha256:…' the kit and all its tags."""
+    """Remove the tag that REF names, or with 'NAME@sha256:…' the kit and all its tags.
+
+    A kit that others are known to be made from is not removed; they are listed.
+    """
     from kitline.operations.naming import remove
 
     settings = options.load_settings(
         source, plain_http=plain_http, insecure=insecure, ca_file=ca_file
     )
-    result = remove(source, settings=settings)
+    result = remove(source, force=force, settings=settings)
     if as_json:
         options.print_json(result.to_json())
         return

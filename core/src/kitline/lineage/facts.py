@@ -141,6 +141,9 @@ def _kit_ids(
 ) -> Iterator[tuple[str, str]]:
     if run := _text(annotations.get(_RUN_ANNOTATION)):
         yield MLFLOW_RUN, run
+    elsewhere = _object(_parse(annotations.get(media_types.BY_REFERENCE, "").encode()))
+    for algorithm in list(elsewhere.values())[:_COUNT_LIMIT]:
+        yield MARK, f"by reference, {_text(algorithm)}"
     for each in _list(config.get("datasets")):
         dvc = _object(_object(_object(each).get("parameters")).get("dvc"))
         if md5 := _text(dvc.get("md5")):

@@ -257,7 +257,7 @@ class LineageIndex:
     def is_read(self, digest: Digest) -> bool:
         """Tell whether a kit itself was read, not only named by others."""
         row = self._database.execute(
-            "SELECT 1 FROM kits WHERE digest = ? AND type NOT NULL", (str(digest),)
+            "SELECT 1 FROM kits k JOIN records r ON r.kit = k.id WHERE k.digest = ?", (str(digest),)
         )
         return row.fetchone() is not None
 

@@ -149,7 +149,8 @@ def select_by_id(index: LineageIndex, kind: str, value: str) -> None:
     clear_closure(index)
     if kind == "digest":
         index.database.execute(
-            "INSERT OR IGNORE INTO closure SELECT id FROM kits WHERE digest = ?1 AND type NOT NULL"
+            "INSERT OR IGNORE INTO closure SELECT id FROM kits WHERE digest = ?1"
+            " AND EXISTS (SELECT 1 FROM places WHERE kit = id)"
             " UNION SELECT kit FROM facts WHERE kind = ?2 AND value = ?1",
             (value, LAYER),
         )
@@ -183,8 +184,10 @@ def find_addresses(index: LineageIndex, digest: Digest) -> list[str]:
 def find_children(index: LineageIndex, digest: Digest) -> list[tuple[Digest, str, str]]:
     """Return what was made from a kit: digest, title and a place, if one is known."""
     rows = index.database.execute(
-        "SELECT DISTINCT c.digest, c.name, (SELECT p.name FROM places r"
-        "  JOIN repositories p ON p.id = r.repository WHERE r.kit = c.id ORDER BY 1 LIMIT 1)"
+        "SELECT DISTINCT c.digest, c.name, coalesce((SELECT p.name FROM places r"
+        "  JOIN repositories p ON p.id = r.repository WHERE r.kit = c.id ORDER BY 1 LIMIT 1),"
+        " (SELECT d.address FROM edges d WHERE d.child = c.id AND d.parent = k.id"
+        "  AND d.source = 'derived' AND d.address NOT NULL ORDER BY 1 LIMIT 1))"
         " FROM kits k JOIN edges e ON e.parent = k.id JOIN kits c ON c.id = e.child"
         " WHERE k.digest = ? ORDER BY c.digest",
         (str(digest),),
@@ -195,7 +198,8 @@ def find_children(index: LineageIndex, digest: Digest) -> list[tuple[Digest, str
 def find_unread(index: LineageIndex) -> list[Digest]:
     """Return the kits in `closure` that others name and that were not read yet."""
     rows = index.database.execute(
-        "SELECT k.digest FROM closure c JOIN kits k ON k.id = c.kit WHERE k.type IS NULL ORDER BY 1"
+        "SELECT k.digest FROM closure c JOIN kits k ON k.id = c.kit"
+        " WHERE NOT EXISTS (SELECT 1 FROM records r WHERE r.kit = c.kit) ORDER BY 1"
     )
     return [Digest(row[0]) for row in rows]
 

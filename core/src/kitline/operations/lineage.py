@@ -163,14 +163,14 @@ class _Trace:
 
     def _sources(self, walk: Walk) -> Iterator[Source]:
         known = {each.name: each for each in self._index.repositories()}
-        local = [each for each in known.values() if is_local(each.name)]
+        local = [each for each in known.values() if each.name.startswith(LOCAL)]
         if local:
             times = [each.read_at for each in local if each.read_at]
             count = (
                 f"local store ({len(local)} {'repository' if len(local) == 1 else 'repositories'})"
             )
             yield Source(repository=count, how="index", read_at=min(times, default=None))
-        read = {each.name for each in known.values() if each.read_at and not is_local(each.name)}
+        read = {e.name for e in known.values() if e.read_at and not e.name.startswith(LOCAL)}
         asked = walk.asked | self._search.asked
         for name in sorted(
             read | asked | set(self._search.refused) | set(configured(self._settings))

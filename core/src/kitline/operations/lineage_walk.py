@@ -112,7 +112,7 @@ class Walk:
             steps += 1
             edges: list[DerivedEdge] = []
             for each in level:
-                edges += self._list_edges(each, is_root=each == root)
+                edges += self.list_edges(each, everywhere=each == root)
             level = []
             for edge in edges:
                 if edge.child not in seen:
@@ -129,10 +129,18 @@ class Walk:
             read += min(len(unread), max(room, 0))
             self._read_children(unread[: max(room, 0)])
 
-    def _list_edges(self, digest: Digest, *, is_root: bool) -> list[DerivedEdge]:
+    def list_edges(
+        self, digest: Digest, *, everywhere: bool = True, beside: str | None = None
+    ) -> list[DerivedEdge]:
+        """List the edges of a kit wherever it lies in registries, and in `beside`.
+
+        Unless `everywhere`, repositories that the index has read whole are not asked.
+        """
         places = [each for each in find_places(self._index, digest) if not is_local(each)]
-        if not is_root:
+        if not everywhere:
             places = [each for each in places if each not in self._scanned]
+        if beside is not None and beside not in places:
+            places.append(beside)
         collected = edge_repository(self._stores.settings)
         if collected is not None and collected.name not in places:
             places.append(collected.name)

@@ -70,8 +70,14 @@ class Removed:
         }
 
 
-def remove(source: str | AnyReference, *, settings: Settings | None = None) -> Removed:
-    """Remove a tag (`name:tag`), or a kit with all its tags (`name@sha256:…`)."""
+def remove(
+    source: str | AnyReference, *, force: bool = False, settings: Settings | None = None
+) -> Removed:
+    """Remove a tag (`name:tag`), or a kit with all its tags (`name@sha256:…`).
+
+    Raises:
+        HasChildren: if other kits are known to be made from the kit; with `force` it is removed.
+    """
     asked = read_reference(source)
     target = asked.require_target()
     if target is None:
@@ -80,6 +86,12 @@ def remove(source: str | AnyReference, *, settings: Settings | None = None) -> R
         store = stores.open(asked)
         manifest = find_manifest_in(stores, asked)
         if isinstance(target, Digest):
+            if not force:
+                from kitline.operations.children import check_no_children, find_known_children
+
+                beside = asked.name if is_registry(asked) else None
+                children = find_known_children(stores, target, repository=beside)
+                check_no_children(children, str(asked))
             tags = tuple(each for each in store.list_tags() if _points_at(store, each, target))
             store.remove_manifest(target)
         else:
