@@ -176,3 +176,25 @@ def test_a_receipt_is_json_that_names_every_layer(
         "model", "datasets/left", "datasets/right", "docs/left", "prompts/right",
     }  # fmt: skip
     assert receipt["tag"] == "v1"
+
+
+@dsl.component(base_image="python:3.11", packages_to_install=[], install_kfp_package=False)
+def make_part(number: int, data: Output[Artifact]) -> None:
+    with open(data.path, "w") as file:
+        file.write(str(number))
+
+
+@dsl.pipeline(name="loop")
+def loop() -> None:
+    with dsl.ParallelFor([1, 2, 3]) as number:
+        made = make_part(number=number)
+    kitline_kfp.push_modelkit(to="team/parts:v1", datasets=dsl.Collected(made.outputs["data"]))
+
+
+def test_the_outputs_of_a_loop_become_datasets(run_locally: "Callable[..., LocalRun]") -> None:
+    run = run_locally(loop)
+
+    layers = run.receipt("push-modelkit")["layers"]
+    assert [each["path"] for each in layers] == [
+        "datasets/data", "datasets/data-2", "datasets/data-3",
+    ]  # fmt: skip

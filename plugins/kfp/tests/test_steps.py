@@ -194,3 +194,40 @@ def test_policies_stop_steps_too(
         with pytest.raises(PolicyError):
             consume()
         assert not place.exists()
+
+
+def test_metrics_of_a_push_and_later_ones_let_a_kit_be_promoted(
+    model: Path, tmp_path: Path
+) -> None:
+    measured = artifact(tmp_path / "metrics", dsl.Metrics)
+    measured.log_metric("accuracy", 0.9)
+    pushed = steps.push("team/iris:v1", model=model, metrics=measured)
+
+    with pytest.raises(PolicyError):
+        steps.promote(pushed.reference, "production", require=["metric:recall:ge:0.8"])
+    later = steps.evaluate(pushed.reference, {"recall": 0.85})
+    promoted = steps.promote(
+        pushed.reference,
+        "production",
+        require=["metric:recall:ge:0.8", "metric:accuracy:ge:0.9"],
+    )
+
+    assert later == pushed
+    assert promoted.digest == pushed.digest
+
+
+def test_an_evaluation_is_signed_when_a_key_is_set(
+    model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from kitline.cli.main import main
+    from kitline.testing.command_line import CommandLine
+
+    assert CommandLine(main)("keygen", tmp_path / "key").code == 0
+    monkeypatch.setenv("KITLINE_SIGN_KEY", str(tmp_path / "key.key"))
+    pushed = steps.push("team/iris:v1", model=model)
+
+    steps.evaluate(pushed.reference, {"recall": 0.85})
+
+    public = (tmp_path / "key.pub").read_text()
+    done = steps.verify(pushed.reference, key=public, attestations=["evaluation"], signature=False)
+    assert done == pushed

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from kitline_kfp.steps.convert import import_source
+    from kitline_kfp.steps.evaluation import evaluate
     from kitline_kfp.steps.fetch import Fetched, fetch
     from kitline_kfp.steps.name import resolve, tag
     from kitline_kfp.steps.promote import promote
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Fetched",
     "Pushed",
+    "evaluate",
     "fetch",
     "find_invocation",
     "import_source",
@@ -46,6 +48,7 @@ __all__ = [
 _HOMES = {
     "Fetched": "fetch",
     "Pushed": "pushed",
+    "evaluate": "evaluation",
     "fetch": "fetch",
     "find_invocation": "run",
     "import_source": "convert",

@@ -3,18 +3,47 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+import kitline
 from kitline.errors import UsageError
 from kitline.plugin import Statement
 
+from kitline_kfp.steps.failure import speaks_plainly
+from kitline_kfp.steps.pushed import Pushed
+from kitline_kfp.steps.target import require_pinned
 from kitline_kfp.steps.values import whole_numbers
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from kitline_kfp.steps.pushed import StepArtifact
 
 PREDICATE_TYPE = "https://kitline.io/evaluation/v1"
 _OWN = ("oci_digest", "oci_reference", "media_type", "display_name", "store_session_info")
+
+
+@speaks_plainly
+def evaluate(reference: str, metrics: Mapping[str, Any] | StepArtifact, *, key: str = "") -> Pushed:
+    """Attach metrics to a kit that exists, named by digest: later numbers change no digest.
+
+    Args:
+        reference: With a digest.
+        metrics: Numbers, or an artifact of type `Metrics`.
+        key: A private key that signs; without, the one of the setting `sign_key`, else nobody does.
+
+    Raises:
+        UsageError: if a metric is no number, or there are none.
+        NotFound: if the kit is not there any more.
+    """
+    numbers = numbers_of(metrics if isinstance(metrics, Mapping) else metrics.metadata)
+    if not numbers:
+        raise UsageError("there is nothing to attach: no metric is given")
+    name, predicate = require_pinned(reference), {"metrics": numbers}
+    if signer := key or kitline.Settings.load().sign_key:
+        done = kitline.attest_signed(name, PREDICATE_TYPE, predicate, key=signer)
+    else:
+        done = kitline.attest_unsigned(name, PREDICATE_TYPE, predicate)
+    return Pushed(digest=str(done.digest), reference=str(done.reference))
 
 
 def evaluation(metrics: Mapping[str, Any]) -> tuple[Statement, ...]:
