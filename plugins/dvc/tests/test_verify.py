@@ -133,3 +133,26 @@ def test_it_works_from_a_subfolder_and_in_a_bare_clone(kit: str, inside: DvcRepo
 
 def test_its_help_has_an_example() -> None:
     assert "Example: kitline dvc verify" in run("dvc", "verify", "--help").stdout
+
+
+def test_kitline_itself_says_too_that_data_is_by_reference(
+    inside: DvcRepository, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kit = run("import", "dvc:data/train@v1", "-t", "team/list:v1", "-o", "data=reference").pinned
+    monkeypatch.setenv("KITLINE_KEY_PASSWORD", "")
+    run("keygen")
+    run("sign", kit, "--key", "kitline.key")
+    verified = run("verify", kit, "--key", "kitline.pub")
+    assert "by reference, md5: data/train.files.json lists data" in verified.stderr
+    assert "data/train.files.json (by reference, md5)" in run("inspect", kit).stderr
+    assert "by reference, md5" in run("lineage", kit).stdout
+
+
+def test_either_id_finds_the_other(inside: DvcRepository) -> None:
+    kit = str(kitline.import_("dvc:data/train@v1", "team/train:v9").reference)
+    md5 = next((inside.root / ".dvc/cache/files/md5").glob("*/*.dir"))
+    name = md5.parent.name + md5.name
+    found = {str(each.reference) for each in kitline.find("dvc-md5", name)}
+    assert kit in found
+    commit = inside.git("rev-parse", "v1")
+    assert kit in {str(each.reference) for each in kitline.find("git-commit", commit)}

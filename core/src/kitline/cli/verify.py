@@ -101,4 +101,6 @@ def _print(result: Verified, *, as_json: bool, quiet: bool) -> None:
             options.say(f"allowed by the policy of {origin}")
         for each in result.attestations:
             options.say(f"attested by {result.signed_by}: {each.predicate_type} ({each.form})")
+        for path, algorithm in result.by_reference.items():
+            options.say(f"by reference, {algorithm}: {path} lists data that was not read")
     click.echo(str(result.reference))

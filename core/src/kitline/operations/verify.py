@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kitline.errors import NotSigned, UsageError
+from kitline.oci import media_types
 from kitline.operations.defaults import settings_or_default
+from kitline.operations.inspect import read_by_reference
 from kitline.operations.policy import check_found
 from kitline.operations.stores import Found, Stores, find_manifest, read_reference
 from kitline.trust import predicate_types
@@ -16,7 +18,7 @@ from kitline.trust.key_source import load_public_key
 from kitline.trust.verify import examine, verify_attestations, verify_signature
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from kitline.oci.digest import Digest
     from kitline.oci.reference import LayoutReference, PinnedReference
@@ -39,6 +41,8 @@ class Verified:
     attestations: tuple[Evidence, ...] = ()
     policies: tuple[str, ...] = ()
     """The policies that allow it to be used, by where they were read."""
+    by_reference: Mapping[str, str] = field(default_factory=dict, hash=False)
+    """Layers that only list their data, by path, and what that is checked with, such as `md5`."""
 
     def __str__(self) -> str:
         return str(self.reference)
@@ -52,6 +56,7 @@ class Verified:
             "signature": None if self.signature is None else self.signature.to_json(),
             "attestations": [each.to_json() for each in self.attestations],
             "policies": list(self.policies),
+            "byReference": dict(self.by_reference),
         }
 
 
@@ -92,6 +97,7 @@ def verify(
         held = stores.find(asked)
         check_found(held, stores, use="verify")
         policies = tuple(each.origin for each in settings.policy.gates)
+        elsewhere = read_by_reference(held.manifest.annotations.get(media_types.BY_REFERENCE, ""))
         if authority is None:
             return Verified(
                 reference=held.reference,
@@ -99,6 +105,7 @@ def verify(
                 signed_by=None,
                 signature=None,
                 policies=policies,
+                by_reference=elsewhere,
             )
         try:
             verified = _verify(held, authority, kinds, signature=signature)
@@ -110,7 +117,7 @@ def verify(
             manifest = find_manifest(store, asked)
             found = Found(store=store, manifest=manifest, reference=held.reference, asked=asked)
             verified = _verify(found, authority, kinds, signature=signature)
-        return replace(verified, policies=policies)
+        return replace(verified, policies=policies, by_reference=elsewhere)
 
 
 def read_authority(
