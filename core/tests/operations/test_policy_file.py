@@ -6,7 +6,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from kitline.errors import InvalidSetting
+from kitline.operations.policy_formats import formats_of, is_forbidden
 from kitline.operations.settings import Settings
 from kitline.trust.gate import Gate, Rule, comparable_name
 
@@ -171,3 +174,34 @@ def test_a_policy_that_is_not_there_is_an_error(
     assert "'nowhere.toml' cannot be read: No such file" in done.error
     with pytest.raises(InvalidSetting):
         Settings.load()
+
+
+@pytest.mark.parametrize(
+    ("path", "forbidden"),
+    [
+        ("model/model.pkl", "pickle"),
+        ("a/Weights.PT", "pickle"),
+        ("pytorch_model.bin", "pickle"),
+        ("model.joblib.gz", "pickle"),
+        ("model.h5", "h5"),
+        ("model.h5", "keras"),
+        ("data.parquet", "parquet"),
+    ],
+)
+def test_names_of_files_tell_formats(path: str, forbidden: str) -> None:
+    assert any(is_forbidden(each, (forbidden,)) for each in formats_of(path))
+
+
+@pytest.mark.parametrize("path", ["model.onnx", "pickle", "model.bin", "a.pkl/README.md", "x.txt"])
+def test_other_files_are_no_pickles(path: str) -> None:
+    assert not any(is_forbidden(each, ("pickle",)) for each in formats_of(path))
+
+
+def test_keys_may_stand_in_the_policy_itself(tmp_path: Path) -> None:
+    """As in a config map, which has one file."""
+    pem = ec.generate_private_key(ec.SECP256R1()).public_key()
+    text = pem.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode()
+
+    gate = read(f"[policy]\nkeys = ['''\n{text}''']\n", tmp_path)
+
+    assert gate.rules[0].vouchers[0].authority().name == "key 'in the policy'"

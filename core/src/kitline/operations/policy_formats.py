@@ -63,26 +63,27 @@ def is_forbidden(found: str, forbidden: Sequence[str]) -> bool:
     return found in forbidden or ("pickle" in forbidden and found in PICKLES)
 
 
-def format_of(path: str) -> str | None:
-    """Return what a file's name says of its format; None if it says nothing."""
+def formats_of(path: str) -> list[str]:
+    """Return what a file's name says of its format: the format, and the ending itself."""
     name = PurePosixPath(path.lower())
     while name.suffix in _COMPRESSED:
         name = name.with_suffix("")
+    found = [SUFFIXES.get(name.suffix, ""), name.suffix.removeprefix(".")]
     if name.suffix == ".bin" and name.name.startswith("pytorch_model"):
-        return "torch"
-    return SUFFIXES.get(name.suffix)
+        found.append("torch")
+    return [each for each in found if each]
 
 
 def file_check(forbidden: Sequence[str]) -> Callable[[str], None]:
     """Return what refuses a file by its name, for reading layers."""
 
     def check(path: str) -> None:
-        found = format_of(path)
-        if found is not None and is_forbidden(found, forbidden):
-            raise PolicyError(
-                f"policy refuses file {path!r} of the kit: it is {found!r}, which is forbidden;"
-                " nothing was kept"
-            )
+        for each in formats_of(path):
+            if is_forbidden(each, forbidden):
+                raise PolicyError(
+                    f"policy refuses file {path!r} of the kit: it is {each!r}, which is forbidden;"
+                    " nothing was kept"
+                )
 
     return check
 
@@ -118,9 +119,9 @@ def _said(store: Store, kit: ImageManifest) -> Iterator[tuple[str, list[str]]]:
 
 
 def _named(path: str) -> Iterator[tuple[str, list[str]]]:
-    found = format_of(path)
-    if found is not None:
-        yield f"{path!r}", [found]
+    found = formats_of(path)
+    if found:
+        yield f"{path!r}", found
 
 
 def _words(text: str) -> list[str]:
