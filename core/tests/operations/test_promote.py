@@ -148,7 +148,9 @@ def test_promoting_again_repairs_a_tag_that_differs(place: str, kits: list[str])
     kitline.promote(kits[0], "production")
     kitline.promote(kits[1], "production")
     kitline.tag(kits[0], "production")
-    assert kitline.stages(place)[0].note == f"the tag lags at {digest(kits[0])}"
+    (state,) = kitline.stages(place)
+    assert not state.moved_outside
+    assert state.note.startswith(f"the tag lags: it points at {digest(kits[0])}, as if a move had")
 
     again = kitline.promote(kits[1], "production")
 
@@ -169,6 +171,16 @@ def test_a_tag_that_was_moved_outside_is_shown_and_repaired_with_a_warning(
     moved = kitline.promote(kits[1], "production")
     assert "which no record explains: it had been moved outside kitline" in moved.warnings[-1]
     assert not kitline.stages(place)[0].moved_outside
+
+
+def test_a_tag_at_what_a_stage_held_long_ago_was_moved_outside(
+    place: str, kits: list[str]
+) -> None:
+    for kit in kits:
+        kitline.promote(kit, "production")
+    kitline.tag(kits[0], "production")
+
+    assert kitline.stages(place)[0].moved_outside
 
 
 def test_a_customary_stage_without_any_record_was_moved_outside(

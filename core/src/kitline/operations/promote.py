@@ -306,7 +306,7 @@ def tell_tools(
 def _outside(store: Store, stage: str, moved: Moved) -> list[str]:
     """Say that the tag had been moved by something else, which is repaired now."""
     tagged = moved.tag_before
-    if tagged is None or tagged in moved.history.kits or tagged == moved.previous:
+    if tagged is None or moved.history.explains(tagged, moves=2 if moved.record else 1):
         return []
     return [
         f"the tag {stage!r} of {store.name!r} pointed at {tagged}, which no record explains:"

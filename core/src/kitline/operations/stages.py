@@ -52,7 +52,7 @@ class StageState:
     previous: Digest | None = None
     """What it held before."""
     moved_outside: bool = False
-    """Whether the tag points at something that no record names: not kitline moved it."""
+    """Whether the tag points at something that no late record explains: not kitline moved it."""
     lags: bool = False
     """Whether the tag points elsewhere than the history says, or is missing."""
     history: tuple[PromotionRecord, ...] = field(default=(), repr=False)
@@ -70,7 +70,12 @@ class StageState:
         if self.moved_outside:
             return f"moved outside kitline: the tag points at {self.tag}"
         if self.lags:
-            return "the tag is missing" if self.tag is None else f"the tag lags at {self.tag}"
+            if self.tag is None:
+                return "the tag is missing"
+            return (
+                f"the tag lags: it points at {self.tag}, as if a move had broken off, or it was"
+                " moved outside kitline; the next promote or rollback repairs it"
+            )
         return ""
 
     @property
@@ -265,7 +270,7 @@ def read_stage(
         digest=None if head is None else head.kit,
         tag=tag,
         **_head_fields(head, history),
-        moved_outside=tag is not None and tag not in history.kits,
+        moved_outside=tag is not None and not history.explains(tag),
         lags=at is None and tag != history.kit,
         history=history.records,
         problems=read.problems,

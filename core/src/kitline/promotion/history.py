@@ -56,6 +56,15 @@ class History:
         """The moves that lost against another at the same time."""
         return tuple(each for each in self.records if each.lost)
 
+    def explains(self, tag: Digest, *, moves: int = 1) -> bool:
+        """Tell whether a tag may be here though no one but kitline moved it.
+
+        That is where the head is, or where a move that broke off would have left it: at one of the
+        last `moves` records before.
+        """
+        lowest = (self.head.seq if self.head else 0) - moves
+        return any(each.kit == tag for each in self.records if each.seq >= lowest)
+
     @property
     def kits(self) -> frozenset[Digest]:
         """Every kit that a record names."""
