@@ -122,9 +122,20 @@ def imported(address: str, commit: str, name: str = "notes") -> bytes:
     return f"deps:\n- path: notes\n  repo: {repository}\n{out}".encode()
 
 
+def test_an_import_from_a_place_of_another_kind_is_told_as_the_repository_says_it(
+    repository: DvcRepository, importing: Importing
+) -> None:
+    repository.write("far.dvc", imported("ftp://example.org/x", "a" * 40, "far"))
+    repository.commit("far")
+    with pytest.raises(SourceError, match=r"'notes' was imported from 'ftp://example\.org/x'"):
+        importing.collect("dvc:far@HEAD", repo=str(repository.root))
+
+
 def test_an_address_that_cannot_be_cloned(importing: Importing) -> None:
     with pytest.raises(
         SourceError, match=r"cannot clone 'https://.*127\.0\.0\.1:1/data'"
     ) as caught:
         importing.collect("dvc+https://me:secret@127.0.0.1:1/data?path=a&rev=v1")
     assert "secret" not in str(caught.value)
+    assert "Connection refused" in str(caught.value)
+    assert tempfile.gettempdir() not in str(caught.value)

@@ -168,6 +168,13 @@ def test_aliases_that_people_write_are_read(
 BROKEN = {
     "corrupt": (b"outs: [", "YAML file structure is corrupted"),
     "invalid": (b"outs:\n- {path: x, md5: 1, nonsense: 2}\n", r"outs\.0\.\w+: .*"),
+    "other bytes": (b"outs: \xff\xfe", "is not valid utf-8"),
+    "brackets": (b"outs: " + b"[" * 5000, "it is nested deeper than 100"),
+    "dashes": (b"outs:\n" + b"- " * 5000 + b"x\n", "it is nested deeper than 100"),
+    "steps": (
+        b"".join(b" " * n + b"a:\n" for n in range(2000)),
+        "it is nested deeper than 100",
+    ),
     "itself": (b"outs: &a [*a]\n", r"'\*a' stands inside of what it names"),
 }
 

@@ -65,7 +65,7 @@ def _read_values(repository: Repository, finder: ContentFinder, output: Output) 
 
     try:
         return json.loads(raw) if output.path.endswith(".json") else yaml.safe_load(raw)
-    except (ValueError, yaml.YAMLError) as cause:
+    except (ValueError, RecursionError, yaml.YAMLError) as cause:
         raise SourceError(f"cannot read the metrics {output.path!r}: {cause}") from cause
 
 

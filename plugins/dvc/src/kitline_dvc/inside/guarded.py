@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import posixpath
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 
 from dvc.config import Config
 from dvc.exceptions import DvcException
@@ -39,8 +39,7 @@ class GuardedGit(GitFileSystem):  # type: ignore[misc] # DVC is untyped
     def open(self, path: str, mode: str = "r", **options: Any) -> Any:
         if _is_read_as_yaml(path, mode):
             with super().open(path, mode, **options) as file:
-                text = file.read()
-            _check(path, text)
+                text = _checked(path, file)
             if self.is_foreign and path.endswith(".dvc") and "config" in text:
                 _refuse_named_configuration(path, text)
         return super().open(path, mode, **options)
@@ -52,7 +51,7 @@ class GuardedWorkspace(LocalFileSystem):  # type: ignore[misc] # DVC is untyped
     def open(self, path: str, mode: str = "r", **options: Any) -> Any:
         if _is_read_as_yaml(path, mode):
             with super().open(path, mode, **options) as file:
-                _check(path, file.read())
+                _checked(path, file)
         return super().open(path, mode, **options)
 
 
@@ -86,10 +85,15 @@ def _is_read_as_yaml(path: str, mode: str) -> bool:
     return mode in ("r", "rt") and not path.endswith(_NO_YAML)
 
 
-def _check(path: str, text: str) -> None:
+def _checked(path: str, file: IO[str]) -> str:
+    try:
+        text = file.read()
+    except UnicodeDecodeError:
+        return ""  # which DVC says in its own words
     excess = find_excess(text)
     if excess is not None:
         raise RefusedFileError(f"{posixpath.basename(path)!r} is not read: {excess}")
+    return text
 
 
 def _refuse_named_configuration(path: str, text: str) -> None:

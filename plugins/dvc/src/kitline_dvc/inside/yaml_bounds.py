@@ -1,4 +1,4 @@
-"""Bounds of YAML: a small file may not stand for more than a machine can hold.
+"""Bounds of YAML: a small file may not stand for more than a machine can hold, nor nest deeper.
 
 YAML names a part once (`&a`) and again as often as it likes (`*a`), also inside of other named
 parts: ten lines of ten names each are ten thousand million values. DVC copies them all.
@@ -11,6 +11,10 @@ import re
 _ALIAS = re.compile(r"(?:^|[\s,\[{:?-])\*[^\s,\[\]{}]", re.MULTILINE)
 _MOST = 1_000_000
 """Values that aliases may add."""
+_DEEPEST = 100
+_INDENTED = re.compile(rf"^(?: {{{_DEEPEST}}}|(?:[-?] +){{{_DEEPEST // 2}}})", re.MULTILINE)
+"""What cannot be missing where parts stand in parts so deep, unless they stand in brackets."""
+_BRACKET = re.compile(r"[\[\]{}]")
 
 
 def find_excess(text: str) -> str | None:
@@ -18,7 +22,7 @@ def find_excess(text: str) -> str | None:
 
     What is no YAML has nothing too much: whoever reads it says so.
     """
-    if not _ALIAS.search(text):
+    if not (_ALIAS.search(text) or _INDENTED.search(text) or _has_deep_brackets(text)):
         return None
     from ruamel.yaml import YAML, events
     from ruamel.yaml.error import YAMLError
@@ -38,6 +42,8 @@ def find_excess(text: str) -> str | None:
                     return f"its aliases stand for more than {_MOST} values"
             elif isinstance(event, (events.MappingStartEvent, events.SequenceStartEvent)):
                 open_parts.append((event.anchor, 1))
+                if len(open_parts) > _DEEPEST:
+                    return f"it is nested deeper than {_DEEPEST}"
                 continue
             elif isinstance(event, (events.MappingEndEvent, events.SequenceEndEvent)):
                 anchor, size = open_parts.pop()
@@ -52,6 +58,15 @@ def find_excess(text: str) -> str | None:
     except YAMLError:
         return None
     return None
+
+
+def _has_deep_brackets(text: str) -> bool:
+    depth = 0
+    for each in _BRACKET.finditer(text):
+        depth += 1 if each[0] in "[{" else -1
+        if depth > _DEEPEST:
+            return True
+    return False
 
 
 def _keep(sizes: dict[str, int], anchor: str | None, size: int) -> None:
