@@ -237,7 +237,7 @@ def test_a_base_kit_and_other_parents_go_together(
         "code:\n  - path: src\n",
         "src/x.py": "pass\n",
     }
-    adapter = write_tree(folder.parent / "adapter", tree)  # type: ignore[arg-type]
+    adapter = write_tree(folder.parent / "adapter", tree)
 
     made = kitline.pack(adapter, "adapter:v1", parents=[str(data.reference)])
 

@@ -37,7 +37,7 @@ def render_mermaid(lineage: Lineage) -> str:
         if is_revoked(each):
             lines.append(f"  style {names[each.digest]} stroke:#c00")
     if not lineage.complete:
-        lines += [f"  %% incomplete: {_comment(each)}" for each in lineage.reasons]
+        lines += [f"  %% incomplete: {_mermaid(each)}" for each in lineage.reasons]
     return "\n".join(lines)
 
 
@@ -57,7 +57,7 @@ def render_dot(lineage: Lineage) -> str:
         role = _dot([edge.role or "parent"])
         lines.append(f'  {names[edge.parent]} -> {names[edge.child]} [label="{role}"{style_text}];')
     if not lineage.complete:
-        lines += [f"  // incomplete: {_comment(each)}" for each in lineage.reasons]
+        lines += [f"  // incomplete: {clean(each)}" for each in lineage.reasons]
     lines.append("}")
     return "\n".join(lines)
 
@@ -97,7 +97,3 @@ def _mermaid(text: str) -> str:
 
 def _dot(lines: list[str]) -> str:
     return "\\n".join(each.replace("\\", "\\\\").replace('"', '\\"') for each in map(clean, lines))
-
-
-def _comment(text: str) -> str:
-    return clean(text).replace("%%", "% %")

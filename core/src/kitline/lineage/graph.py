@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from kitline.errors import UsageError
 from kitline.lineage.index import MANIFEST
@@ -17,9 +17,11 @@ if TYPE_CHECKING:
 FORMATS = ("text", "json", "mermaid", "dot", "openlineage", "html")
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Node:
-    """A kit; one that was not found anywhere is `missing`, and only its digest is known."""
+class Node(NamedTuple):
+    """A kit; one that was not found anywhere is `missing`, and only its digest is known.
+
+    A tuple, as edges are: there may be tens of thousands in one answer.
+    """
 
     digest: Digest
     type: str = ""
@@ -79,8 +81,7 @@ class Node:
         }
 
 
-@dataclass(frozen=True, order=True, kw_only=True, slots=True)
-class Edge:
+class Edge(NamedTuple):
     """A kit was made from another one."""
 
     child: Digest
@@ -178,7 +179,7 @@ class Lineage:
             "directions": list(self.directions),
             "depth": self.depth,
             "nodes": [each.to_json() for each in self.nodes],
-            "edges": [each.to_json() for each in self.edges],
+            "edges": [each.to_json() for each in sorted(self.edges)],
             "restsOn": [each.to_json() for each in self.rests_on],
             "warnings": list(self.warnings),
         }
@@ -199,5 +200,5 @@ class Lineage:
 def _grouped(edges: tuple[Edge, ...], end: str) -> dict[Digest, tuple[Edge, ...]]:
     found: dict[Digest, list[Edge]] = {}
     for each in edges:
-        found.setdefault(getattr(each, end), []).append(each)
-    return {digest: tuple(several) for digest, several in found.items()}
+        found.setdefault(each.child if end == "child" else each.parent, []).append(each)
+    return {digest: tuple(sorted(several)) for digest, several in found.items()}

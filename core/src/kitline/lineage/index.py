@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from kitline.lineage.facts import Claim
     from kitline.oci.digest import Digest
 
-VERSION = 1
+VERSION = 3
 MANIFEST, STATEMENT, DERIVED = "manifest", "statement", "derived"
 """What says that a kit was made from another: the kit itself, a statement, an edge."""
 _TABLES = """
@@ -36,8 +36,6 @@ CREATE TABLE records (id INTEGER PRIMARY KEY, repository INTEGER NOT NULL, diges
 CREATE INDEX records_kit ON records (kit) WHERE kit IS NOT NULL;
 CREATE TABLE notes (repository INTEGER NOT NULL, kit INTEGER NOT NULL,
     PRIMARY KEY (kit, repository)) WITHOUT ROWID;
-CREATE VIEW places AS SELECT kit, repository FROM records WHERE kit IS NOT NULL
-    UNION SELECT kit, repository FROM notes;
 CREATE TABLE tags (repository INTEGER NOT NULL, tag TEXT NOT NULL, kit INTEGER NOT NULL,
     stage INTEGER NOT NULL, PRIMARY KEY (repository, tag)) WITHOUT ROWID;
 CREATE INDEX tags_kit ON tags (kit);

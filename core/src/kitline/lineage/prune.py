@@ -72,6 +72,6 @@ def inherit_marks(nodes: Sequence[Node], edges: Iterable[Edge]) -> list[Node]:
                     waiting.append(child)
                     inherited.setdefault(child, []).append(text)
     return [
-        replace(each, inherited=tuple(inherited[each.digest])) if each.digest in inherited else each
+        each._replace(inherited=tuple(inherited[each.digest])) if each.digest in inherited else each
         for each in nodes
     ]

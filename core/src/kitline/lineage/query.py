@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from operator import itemgetter
+from typing import TYPE_CHECKING, Any
 
 from kitline.lineage.facts import LAYER, MARK, RUN
-from kitline.lineage.graph import Node
+from kitline.lineage.graph import Edge, Node
+from kitline.lineage.index import DERIVED, MANIFEST, STATEMENT
 from kitline.oci.digest import Digest
 
 if TYPE_CHECKING:
@@ -15,23 +16,11 @@ if TYPE_CHECKING:
     from kitline.lineage.index import LineageIndex
 
 _FAR = 1_000_000
-_PLACE = "CASE WHEN p.name LIKE 'local:%' THEN substr(p.name, 7) ELSE p.name END"
-"""The name of a repository as people write it."""
+_SOURCES = {each: (each,) for each in (DERIVED, MANIFEST, STATEMENT)}
 _STEP = {
     "up": "SELECT e.parent, c.depth + 1 FROM closure c JOIN edges e ON e.child = c.kit",
     "down": "SELECT e.child, c.depth + 1 FROM closure c JOIN edges e ON e.parent = c.kit",
 }
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class FoundEdge:
-    """An edge as the index has it, one for each record that says so."""
-
-    child: Digest
-    parent: Digest
-    role: str
-    source: str
-    address: str | None
 
 
 def select_closure(
@@ -67,81 +56,120 @@ def clear_closure(index: LineageIndex) -> None:
     index.database.execute("DELETE FROM closure")
 
 
-def read_edges(index: LineageIndex) -> list[FoundEdge]:
-    """Return the edges among the kits in `closure`."""
-    known: dict[str, Digest] = {}
+def read_graph(index: LineageIndex) -> tuple[list[Node], list[Edge]]:
+    """Return the kits in `closure`, sorted by digest, and the edges among them.
 
-    def digest(text: str) -> Digest:
-        found = known.get(text)
-        if found is None:
-            found = known[text] = Digest(text)
-        return found
-
-    rows = index.database.execute(
-        "SELECT c.digest, p.digest, e.role, e.source, e.address FROM closure x"
-        " JOIN edges e ON e.child = x.kit JOIN closure y ON y.kit = e.parent"
-        " JOIN kits c ON c.id = e.child JOIN kits p ON p.id = e.parent"
-        " ORDER BY c.digest, p.digest, e.role, e.source"
-    )
-    return [
-        FoundEdge(child=digest(c), parent=digest(p), role=r, source=s, address=a)
-        for c, p, r, s, a in rows
-    ]
-
-
-def read_nodes(index: LineageIndex) -> list[Node]:
-    """Return the kits in `closure`, sorted by digest."""
+    Tens of thousands have to come in a tenth of a second: numbers are joined by the database, and
+    texts are looked up once.
+    """
     database = index.database
-    places = _gather(
-        database.execute(
-            "SELECT r.kit, " + _PLACE + " FROM closure c JOIN places r ON r.kit = c.kit"
-            " JOIN repositories p ON p.id = r.repository ORDER BY 2"
-        )
-    )
-    tags = _gather(
-        database.execute(
-            "SELECT t.kit, t.tag FROM closure c JOIN tags t ON t.kit = c.kit"
-            " WHERE t.stage = 0 ORDER BY t.tag"
-        )
-    )
-    stages = _gather(
-        database.execute(
-            "SELECT t.kit, "
-            + _PLACE
-            + " || ':' || t.tag FROM closure c JOIN tags t ON t.kit = c.kit"
-            " JOIN repositories p ON p.id = t.repository WHERE t.stage = 1 ORDER BY 2"
-        )
-    )
-    told = "SELECT f.kit, f.value FROM closure c JOIN facts f ON f.kit = c.kit AND f.kind = ?"
-    runs = _gather(database.execute(told + " ORDER BY f.value", (RUN,)))
-    marks = _gather(database.execute(told + " ORDER BY f.value", (MARK,)))
     rows = database.execute(
         "SELECT k.id, k.digest, k.type, k.name, k.version, k.created FROM closure c"
-        " JOIN kits k ON k.id = c.kit ORDER BY k.digest"
+        " JOIN kits k ON k.id = c.kit"
+    ).fetchall()
+    rows.sort(key=itemgetter(1))
+    names = {row[0]: _trusted(row[1]) for row in rows}
+    return _nodes(index, rows, names), _edges(index, names)
+
+
+def _edges(index: LineageIndex, names: dict[int, Digest]) -> list[Edge]:
+    rows = index.database.execute(
+        "SELECT e.child, e.parent, e.role, e.source FROM closure x"
+        " CROSS JOIN edges e ON e.child = x.kit"  # CROSS: in the order of the edges' own key
     )
+    found: list[Edge] = []
+    last: tuple[int, int, str] | None = None
+    for child, parent, role, source in rows:
+        if parent not in names:
+            continue
+        if (child, parent, role) != last:
+            last = (child, parent, role)
+            found.append(Edge(names[child], names[parent], role, _SOURCES[source]))
+        elif source not in found[-1].sources:  # several say so
+            found[-1] = found[-1]._replace(sources=(*found[-1].sources, source))
+    return found
+
+
+def _nodes(
+    index: LineageIndex, rows: list[tuple[Any, ...]], names: dict[int, Digest]
+) -> list[Node]:
+    database = index.database
+    repositories = {
+        number: name.removeprefix("local:")
+        for number, name in database.execute("SELECT id, name FROM repositories")
+    }
+    places = _gather(
+        (kit, repositories[number])
+        for kit, number in database.execute(
+            "SELECT r.kit, r.repository FROM closure c JOIN records r ON r.kit = c.kit"
+            " UNION ALL SELECT n.kit, n.repository FROM closure c JOIN notes n ON n.kit = c.kit"
+        )
+    )
+    tags: dict[int, list[str]] = {}
+    stages: dict[int, list[str]] = {}
+    for kit, number, tag, is_stage in database.execute(
+        "SELECT t.kit, t.repository, t.tag, t.stage FROM closure c JOIN tags t ON t.kit = c.kit"
+    ):
+        if is_stage:
+            stages.setdefault(kit, []).append(f"{repositories[number]}:{tag}")
+        else:
+            tags.setdefault(kit, []).append(tag)
+    told = "SELECT f.kit, f.value FROM closure c JOIN facts f ON f.kit = c.kit AND f.kind = ?"
+    runs = _gather(database.execute(told, (RUN,)))
+    marks = _gather(database.execute(told, (MARK,)))
+    shown_tags, shown_stages = _tuples(tags), _tuples(stages)
     return [
         Node(
-            digest=Digest(digest),
-            type=type_ or "",
-            name=name or "",
-            version=version or "",
-            created=created or "",
-            places=tuple(dict.fromkeys(places.get(number, ()))),
-            tags=tuple(dict.fromkeys(tags.get(number, ()))),
-            stages=tuple(stages.get(number, ())),
-            runs=tuple(dict.fromkeys(runs.get(number, ()))),
-            marks=tuple(dict.fromkeys(marks.get(number, ()))),
-            is_missing=number not in places,
+            names[number],
+            kind or "",
+            name or "",
+            version or "",
+            created or "",
+            places.get(number, ()),
+            shown_tags.get(number, ()),
+            shown_stages.get(number, ()),
+            runs.get(number, ()),
+            marks.get(number, ()),
+            (),
+            number not in places,
         )
-        for number, digest, type_, name, version, created in rows
+        for number, _, kind, name, version, created in rows
     ]
 
 
-def _gather(rows: Iterable[tuple[int, str]]) -> dict[int, list[str]]:
+def _gather(rows: Iterable[tuple[int, str]]) -> dict[int, tuple[str, ...]]:
     found: dict[int, list[str]] = {}
     for kit, value in rows:
-        found.setdefault(kit, []).append(value)
+        if kit in found:
+            found[kit].append(value)
+        else:
+            found[kit] = [value]
+    return _tuples(found)
+
+
+def _tuples(found: dict[int, list[str]]) -> dict[int, tuple[str, ...]]:
+    """Return each list sorted and each text once; most have one."""
+    return {
+        kit: (several[0],) if len(several) == 1 else tuple(sorted(set(several)))
+        for kit, several in found.items()
+    }
+
+
+def _trusted(text: str) -> Digest:
+    """Return a digest that was checked when it was written to the index."""
+    found = object.__new__(Digest)
+    object.__setattr__(found, "text", text)
     return found
+
+
+def find_claims(index: LineageIndex, child: Digest) -> list[tuple[Digest, str, str | None]]:
+    """Return what a kit is said to be made from: digest, role and the place that is claimed."""
+    rows = index.database.execute(
+        "SELECT DISTINCT p.digest, e.role, e.address FROM kits k JOIN edges e ON e.child = k.id"
+        " JOIN kits p ON p.id = e.parent WHERE k.digest = ? ORDER BY 1, 2, 3",
+        (str(child),),
+    )
+    return [(Digest(parent), role, address) for parent, role, address in rows]
 
 
 def select_by_id(index: LineageIndex, kind: str, value: str) -> None:
@@ -150,7 +178,8 @@ def select_by_id(index: LineageIndex, kind: str, value: str) -> None:
     if kind == "digest":
         index.database.execute(
             "INSERT OR IGNORE INTO closure SELECT id FROM kits WHERE digest = ?1"
-            " AND EXISTS (SELECT 1 FROM places WHERE kit = id)"
+            " AND (EXISTS (SELECT 1 FROM records r WHERE r.kit = kits.id)"
+            "  OR EXISTS (SELECT 1 FROM notes n WHERE n.kit = kits.id))"
             " UNION SELECT kit FROM facts WHERE kind = ?2 AND value = ?1",
             (value, LAYER),
         )
@@ -164,8 +193,10 @@ def select_by_id(index: LineageIndex, kind: str, value: str) -> None:
 def find_places(index: LineageIndex, digest: Digest) -> list[str]:
     """Return the repositories where a kit is known to lie."""
     rows = index.database.execute(
-        "SELECT p.name FROM kits k JOIN places r ON r.kit = k.id"
-        " JOIN repositories p ON p.id = r.repository WHERE k.digest = ? ORDER BY p.name",
+        "WITH asked AS (SELECT id FROM kits WHERE digest = ?)"
+        " SELECT name FROM repositories WHERE id IN ("
+        "  SELECT repository FROM records WHERE kit = (SELECT id FROM asked)"
+        "  UNION SELECT repository FROM notes WHERE kit = (SELECT id FROM asked)) ORDER BY name",
         (str(digest),),
     )
     return [row[0] for row in rows]
@@ -182,17 +213,19 @@ def find_addresses(index: LineageIndex, digest: Digest) -> list[str]:
 
 
 def find_children(index: LineageIndex, digest: Digest) -> list[tuple[Digest, str, str]]:
-    """Return what was made from a kit: digest, title and a place, if one is known."""
+    """Return what was made from a kit: digest, name and a place, if one is known."""
     rows = index.database.execute(
-        "SELECT DISTINCT c.digest, c.name, coalesce((SELECT p.name FROM places r"
-        "  JOIN repositories p ON p.id = r.repository WHERE r.kit = c.id ORDER BY 1 LIMIT 1),"
-        " (SELECT d.address FROM edges d WHERE d.child = c.id AND d.parent = k.id"
-        "  AND d.source = 'derived' AND d.address NOT NULL ORDER BY 1 LIMIT 1))"
+        "SELECT c.digest, max(c.name), max(e.address) FILTER (WHERE e.source = 'derived')"
         " FROM kits k JOIN edges e ON e.parent = k.id JOIN kits c ON c.id = e.child"
-        " WHERE k.digest = ? ORDER BY c.digest",
+        " WHERE k.digest = ? GROUP BY c.digest ORDER BY c.digest",
         (str(digest),),
     )
-    return [(Digest(child), name or "", place or "") for child, name, place in rows]
+    found = []
+    for text, name, address in rows.fetchall():
+        child = Digest(text)
+        place = next(iter(find_places(index, child)), address)
+        found.append((child, name or "", place or ""))
+    return found
 
 
 def find_unread(index: LineageIndex) -> list[Digest]:
@@ -207,9 +240,11 @@ def find_unread(index: LineageIndex) -> list[Digest]:
 def find_child_places(index: LineageIndex, digest: Digest) -> list[str]:
     """Return the repositories where kits lie that were made from this one."""
     rows = index.database.execute(
-        "SELECT DISTINCT p.name FROM kits k JOIN edges e ON e.parent = k.id"
-        " JOIN places r ON r.kit = e.child JOIN repositories p ON p.id = r.repository"
-        " WHERE k.digest = ? ORDER BY 1",
+        "WITH children AS (SELECT DISTINCT e.child AS kit FROM kits k"
+        "  JOIN edges e ON e.parent = k.id WHERE k.digest = ?)"
+        " SELECT name FROM repositories WHERE id IN ("
+        "  SELECT repository FROM children JOIN records USING (kit)"
+        "  UNION SELECT repository FROM children JOIN notes USING (kit)) ORDER BY name",
         (str(digest),),
     )
     return [row[0] for row in rows]

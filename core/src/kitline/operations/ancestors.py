@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from kitline.lineage.index import LineageIndex
-from kitline.lineage.query import clear_closure, read_edges, select_closure
+from kitline.lineage.query import find_claims
 from kitline.operations.lineage_index import open_index, refresh_local
 from kitline.operations.lineage_read import read_record, read_stated
 from kitline.operations.lineage_search import KitSearch
@@ -85,15 +85,13 @@ def located_parents(store: Store, manifest: Manifest, *, every: bool = False) ->
         stated = read_stated(store, manifest.digest)
         with index.writing():
             index.add(store.name, [read_record(store, manifest), *stated])
-        clear_closure(index)
-        select_closure(index, [manifest.digest], "up", 1)
-        edges = read_edges(index)
-    places = {each.parent: each.address for each in edges if each.address}
+        claims = find_claims(index, manifest.digest)
+    places = {parent: address for parent, _, address in claims if address}
     named = {each.digest for each in parents}
     claimed = [
-        Parent(digest=each.parent, role=each.role)
-        for each in edges
-        if every and each.parent not in named and each.parent != manifest.digest
+        Parent(digest=parent, role=role)
+        for parent, role, _ in claims
+        if every and parent not in named and parent != manifest.digest
     ]
     return tuple(
         replace(each, reference=f"{places[each.digest]}@{each.digest}")

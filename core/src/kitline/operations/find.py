@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from kitline.errors import UsageError
 from kitline.lineage.facts import DVC_MD5, GIT_COMMIT, MLFLOW_RUN
-from kitline.lineage.query import read_nodes, select_by_id
+from kitline.lineage.query import read_graph, select_by_id
 from kitline.operations.defaults import settings_or_default
 from kitline.operations.lineage_index import open_index, refresh_local
 from kitline.operations.stores import Stores
@@ -34,4 +34,4 @@ def find(kind: str, value: str, *, settings: Settings | None = None) -> list[Nod
     with Stores(settings) as stores, open_index(settings) as index:
         refresh_local(index, stores)
         select_by_id(index, kind, value.rpartition("@")[2] if kind == "digest" else value)
-        return read_nodes(index)
+        return read_graph(index)[0]

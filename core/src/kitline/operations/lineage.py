@@ -10,13 +10,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from kitline.errors import RegistryUnreachable, StoreError
-from kitline.lineage.graph import Edge, Lineage, Source
+from kitline.lineage.graph import Lineage, Source
 from kitline.lineage.prune import inherit_marks, keep_type
 from kitline.lineage.query import (
     clear_closure,
     find_places,
-    read_edges,
-    read_nodes,
+    read_graph,
     select_closure,
 )
 from kitline.oci.digest import Digest
@@ -136,9 +135,8 @@ class _Trace:
         select_closure(self._index, [root], "up", 0)
         for each in directions:
             select_closure(self._index, [root], each, self._depth)
-        nodes = read_nodes(self._index)
+        nodes, edges = read_graph(self._index)
         nodes.sort(key=lambda each: each.digest != root)
-        edges = list(self._edges())
         reasons = [*self._reasons(root, nodes, walk, down=down)]
         return Lineage(
             root=root,
@@ -151,15 +149,6 @@ class _Trace:
             depth=self._depth,
             warnings=tuple(self._warnings),
         )
-
-    def _edges(self) -> Iterator[Edge]:
-        found: dict[tuple[Digest, Digest, str], list[str]] = {}
-        for each in read_edges(self._index):
-            sources = found.setdefault((each.child, each.parent, each.role), [])
-            if each.source not in sources:
-                sources.append(each.source)
-        for (child, parent, role), said in found.items():
-            yield Edge(child=child, parent=parent, role=role, sources=tuple(sorted(said)))
 
     def _sources(self, walk: Walk) -> Iterator[Source]:
         known = {each.name: each for each in self._index.repositories()}
