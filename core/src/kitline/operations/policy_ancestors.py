@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Any, cast
 
 from kitline.errors import InvalidReference, KitlineError
 from kitline.oci.digest import Digest
+from kitline.oci.json import decode
 from kitline.oci.manifest import ImageIndex
 from kitline.oci.media_types import PARENTS
 from kitline.oci.reference import Reference
-from kitline.operations.inspect import read_parents
 from kitline.operations.statements import find_statements
 from kitline.trust.predicate_types import PROVENANCE
 from kitline.trust.verify import examine
@@ -34,6 +34,7 @@ COUNT_LIMIT = 500
 ADDRESS_LIMIT = 16
 """How many repositories that provenance names are asked, for one kit and its ancestors."""
 _CHAIN_SHOWN = 4
+_ROLE_SHOWN = 40
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -108,7 +109,7 @@ class _Search:
             child = waiting.pop(0)
             for named in self._parents(child):
                 if named.digest is None:
-                    self._unread.append(f"{child.describe()} names a parent that is no digest")
+                    self._unread.append(f"the parents that {child.describe()} names are malformed")
                 elif named.digest not in found:
                     if len(found) > COUNT_LIMIT:
                         self._unread.append(f"it has more than {COUNT_LIMIT} ancestors")
@@ -126,9 +127,8 @@ class _Search:
         if isinstance(child.manifest, ImageIndex):
             for part in child.manifest.references:
                 yield _Named(digest=part.digest, role="", is_part=True)
-        for each in read_parents(child.manifest.annotations.get(PARENTS, "")):
-            digest = _digest(each["digest"])
-            yield _Named(digest=digest, role=each["role"], uri=addresses.get(digest, ""))
+        for digest, role in _named_parents(child.manifest.annotations.get(PARENTS, "")):
+            yield _Named(digest=digest, role=role, uri=addresses.get(digest, ""))
         yield from stated
 
     def _stated(self, place: Place, kit: Digest) -> Iterator[_Named]:
@@ -201,6 +201,23 @@ class _Search:
             return None
 
 
+def _named_parents(text: str) -> Iterator[tuple[Digest | None, str]]:
+    """Yield digest and role of the parents in a manifest; None for one that is malformed.
+
+    Elsewhere a malformed parent counts as absent; here that would let its kit through.
+    """
+    try:
+        found = decode(text.encode()) if text else []
+    except ValueError:
+        found = None
+    if not isinstance(found, list):
+        yield None, ""
+        return
+    for each in found:
+        fields = each if isinstance(each, dict) else {}
+        yield _digest(str(fields.get("digest", ""))), str(fields.get("role", ""))[:_ROLE_SHOWN]
+
+
 def _dependencies(predicate: Mapping[str, Any]) -> Iterator[_Named]:
     definition = predicate.get("buildDefinition")
     listed = definition.get("resolvedDependencies") if isinstance(definition, dict) else None
@@ -215,7 +232,7 @@ def _dependencies(predicate: Mapping[str, Any]) -> Iterator[_Named]:
         notes = each.get("annotations")
         role = notes.get("role", "") if isinstance(notes, dict) else ""
         if digest is not None:
-            yield _Named(digest=digest, role=str(role)[:40], uri=uri, is_stated=True)
+            yield _Named(digest=digest, role=str(role)[:_ROLE_SHOWN], uri=uri, is_stated=True)
 
 
 def _digest(text: str) -> Digest | None:

@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 
 MLFLOW_SERIALISATION = "io.kitline.mlflow.serialization"
 """What the MLflow importer writes of a model: formats, with commas between them."""
+MLFLOW_EXECUTES = "io.kitline.mlflow.executes-on-load"
+EXECUTES = "executes-on-load"
+"""A word for `forbidden_formats`: whatever may run code of its own while MLflow loads it."""
 PICKLES = frozenset({"pickle", "cloudpickle", "joblib", "dill", "torch"})
 """What unpickles when it is loaded; a policy that forbids `pickle` forbids all of them."""
 SUFFIXES = {
@@ -101,6 +104,8 @@ def _said(store: Store, kit: ImageManifest) -> Iterator[tuple[str, list[str]]]:
     """Yield what names formats, and which."""
     recorded = kit.annotations.get(MLFLOW_SERIALISATION, "")
     yield "its model, as MLflow recorded,", _words(recorded)
+    if kit.annotations.get(MLFLOW_EXECUTES) == "true":
+        yield "its model, as MLflow recorded,", [EXECUTES]
     for layer in kit.layers:
         for key in (media_types.FILEPATH, media_types.OLD_FILEPATH, media_types.TITLE):
             yield from _named(layer.annotations.get(key, ""))

@@ -273,6 +273,14 @@ class Settings:
                 "summary": each.metadata["summary"],
             }
             for each in _known()
+        ] + [
+            {
+                "name": "policy",
+                "value": tuple(each.origin for each in self.policy.gates),
+                "origin": "all that are named" if self.policy.gates else DEFAULT,
+                "variable": POLICY_FILE,
+                "summary": "policies that a kit has to pass before it is used",
+            }
         ]
 
 
