@@ -31,7 +31,8 @@ class Airflow:
         with (
             work.log.open("ab") as log,
             subprocess.Popen(
-                [sys.executable, __file__],
+                [sys.executable, str(Path(__file__).resolve())],
+                cwd=work.repository,
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=log,

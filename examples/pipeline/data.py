@@ -20,6 +20,8 @@ def make_repository(work: Workplace) -> None:
     shutil.copytree(CODE / "dags", work.repository / "dags", ignore=shutil.ignore_patterns("__*"))
     (work.repository / ".gitignore").write_text("/mlruns\n__pycache__\n")
     work.run("git", "init", "-q", "-b", "main", shown=False)
+    work.run("git", "config", "user.name", "Ada", shown=False)
+    work.run("git", "config", "user.email", "ada@example.org", shown=False)
     work.run("dvc", "init", "-q", shown=False)
     write_tables(work.repository / "data")
     work.run("dvc", "add", "-q", "data")

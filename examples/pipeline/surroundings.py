@@ -59,8 +59,6 @@ class Workplace:
             "DVC_NO_ANALYTICS": "1",
             "DVC_SITE_CACHE_DIR": str(self.folder / "dvc-site"),
             "GIT_CONFIG_GLOBAL": os.devnull,
-            **{f"GIT_{who}_NAME": "Ada" for who in ("AUTHOR", "COMMITTER")},
-            **{f"GIT_{who}_EMAIL": "ada@example.org" for who in ("AUTHOR", "COMMITTER")},
             "MLFLOW_TRACKING_URI": f"sqlite:///{self.folder / 'mlflow.db'}",
             "MLFLOW_DISABLE_TELEMETRY": "true",
             "KFP_RUNS": str(self.folder / "kfp-runs"),
