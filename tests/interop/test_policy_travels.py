@@ -59,19 +59,21 @@ def test_a_policy_answers_as_before_after_a_stop_on_disk_with_the_first_registry
     elsewhere = replace(other_kitline, settings={"COSIGN_PASSWORD": PASSWORD})
     with serve("distribution", tmp_path / "first") as first:
         name = first.reference(f"{repository}:v1")
-        kit = signer.pinned("pack", tree, "-t", name)
+        data = signer.pinned("pack", tree / "data", "-t", first.reference("data/train:v1"))
+        kit = signer.pinned("pack", tree, "-t", name, "--parent", f"data={data}")
         unsigned = signer.run("verify", name, "--policy", policy, check=False)
         signer.run("sign", kit, *key, "--legacy")
         signer.run("attest", kit, "--type", "evaluation", "--metric", "accuracy=0.9", *key)
         there = signer.run("verify", name, "--policy", policy)
-        signer.run("copy", name, f"oci:{tmp_path / 'disk'}:v1")
+        signer.run("copy", "--with-parents", name, f"oci:{tmp_path / 'disk'}:v1")
 
     target = start_registry("olareg").reference(f"{repository}:v1")
     on_disk = elsewhere.run("verify", f"oci:{tmp_path / 'disk'}:v1", "--policy", policy)
-    copied = elsewhere.pinned("copy", f"oci:{tmp_path / 'disk'}:v1", target)
+    copied = elsewhere.pinned("copy", "--with-parents", f"oci:{tmp_path / 'disk'}:v1", target)
     here = elsewhere.run("verify", copied, "--policy", policy)
     used = elsewhere.run("unpack", copied, "-d", tmp_path / "out", "--policy", policy)
-    elsewhere.run("attest", copied, "--type", "revocation", "--reason", "consent", *key)
+    parent = f"{copied.partition('@')[0]}@{data.partition('@')[2]}"
+    elsewhere.run("attest", parent, "--type", "revocation", "--reason", "consent", *key)
     stopped = elsewhere.run("unpack", copied, "-d", tmp_path / "two", "--policy", policy,
                             check=False)  # fmt: skip
 
@@ -81,7 +83,7 @@ def test_a_policy_answers_as_before_after_a_stop_on_disk_with_the_first_registry
     for form in FORMS:
         assert cosign.complaint(copied, "ours.pub", form) == ""
     assert stopped.returncode == 3
-    assert "it is revoked by key" in stopped.stderr
+    assert "(data) is revoked by key" in stopped.stderr
 
 
 def test_a_policy_believes_what_cosign_signed_and_nobody_else(

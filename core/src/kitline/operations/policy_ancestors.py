@@ -146,12 +146,13 @@ class _Search:
 
     def _find(self, named: _Named, digest: Digest, child: Kin) -> Kin:
         places: list[Place] = []
+        silent: list[str] = []
         manifest = None
         for place in self._candidates(child, named.uri, digest):
             try:
                 manifest_here = place.find_manifest(digest)
             except KitlineError as cause:
-                self._unread.append(f"{place.name!r} cannot be asked for {digest}: {cause}")
+                silent.append(f"{place.name!r} cannot be asked for {digest}: {cause}")
                 continue
             if manifest_here is not None:
                 manifest = manifest_here
@@ -164,8 +165,9 @@ class _Search:
             child=child,
             is_part=named.is_part,
         )
-        if manifest is None and not named.is_stated:
-            self._unread.append(f"{kin.describe()} cannot be found")
+        if manifest is None and (silent or not named.is_stated):
+            # a place that it was copied from may be gone; a place that was never asked may not
+            self._unread += [f"{kin.describe()} cannot be found", *silent]
         return kin
 
     def _candidates(self, child: Kin, uri: str, digest: Digest) -> tuple[Place, ...]:
