@@ -16,6 +16,7 @@ from cryptography.hazmat.primitives.serialization import (
     PublicFormat,
 )
 from kitline.errors import (
+    NotAModelKit,
     NotFound,
     PolicyError,
     PromotionUndone,
@@ -173,9 +174,7 @@ def test_a_tag_that_was_moved_outside_is_shown_and_repaired_with_a_warning(
     assert not kitline.stages(place)[0].moved_outside
 
 
-def test_a_tag_at_what_a_stage_held_long_ago_was_moved_outside(
-    place: str, kits: list[str]
-) -> None:
+def test_a_tag_at_what_a_stage_held_long_ago_was_moved_outside(place: str, kits: list[str]) -> None:
     for kit in kits:
         kitline.promote(kit, "production")
     kitline.tag(kits[0], "production")
@@ -653,7 +652,34 @@ def test_the_setting_sign_key_signs_records_too(
     assert kitline.stages(remote, key=public)[0].signed_by == f"key {public!r}"
 
 
+# Looking again and again
+
+
+def test_only_what_came_after_a_record_is_read_and_nothing_costs_one_request(
+    local_registry: LocalRegistry, remote: str, tmp_path: Path
+) -> None:
+    for name in "abc":
+        kitline.promote(pack(tmp_path, remote, name), "production")
+    whole = kitline.stage_history(remote, "production")
+
+    for number, each in enumerate(whole):
+        after = kitline.stage_history(remote, "production", after=each.tag)
+        assert after == whole[number + 1 :]
+    local_registry.forget()
+    assert kitline.stage_history(remote, "production", after=whole[-1].tag) == []
+    assert len(local_registry.requests) == 1
+    with pytest.raises(UsageError, match="is not the tag of a record of stage 'staging'"):
+        kitline.stage_history(remote, "staging", after=whole[-1].tag)
+
+
 # Hostile repositories
+
+
+def test_what_is_attached_to_a_kit_cannot_be_promoted(remote: str, tmp_path: Path) -> None:
+    moved = kitline.promote(pack(tmp_path, remote, "a"), "production")
+
+    with pytest.raises(NotAModelKit, match=f"is attached to {moved.digest}, and no kit"):
+        kitline.promote(f"{remote}@{moved.record}", "staging")
 
 
 def test_tags_that_look_like_records_and_are_none_are_left_out_with_a_warning(

@@ -6,7 +6,7 @@ import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from kitline.errors import UsageError
+from kitline.errors import NotAModelKit, UsageError
 from kitline.operations.defaults import plugins_or_default, settings_or_default
 from kitline.operations.html_table import html_card
 from kitline.operations.landing import is_registry, land
@@ -132,6 +132,7 @@ def promote(
     Raises:
         UsageError: if the stage's name or a requirement cannot be used.
         NotFound: if there is no such kit.
+        NotAModelKit: if it is a signature, a record or the like.
         PolicyError: if a policy or a requirement refuses; nothing has moved.
         PromotionLost: if another move at the same time won; both are on record.
         PromotionUndone: if the check failed; the stage is back where it was.
@@ -154,6 +155,10 @@ def promote(
             ask_password=ask_password,
         )
         manifest = find_manifest(source, asked)
+        if manifest.subject is not None:
+            raise NotAModelKit(
+                f"{str(asked)!r} is attached to {manifest.subject.digest}, and no kit"
+            )
         check_use(source, manifest, asked, use="promote", settings=settings, stores=stores)
         check_requirements(
             wanted,

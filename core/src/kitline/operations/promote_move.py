@@ -77,7 +77,8 @@ class Mover:
         if seq > SEQ_LIMIT:
             raise UsageError(
                 f"stage {self.stage!r} of {self.store.name!r} has had {SEQ_LIMIT} moves, and no"
-                " number is left for another; use another stage"
+                f" number is left for another; if {head.tag if head else ''!r} is none of yours,"
+                " remove that tag, or use another stage"
             )
         return Move(
             stage=self.stage,

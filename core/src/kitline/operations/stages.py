@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from kitline.operations.settings import Settings
     from kitline.operations.stores import AnyReference
     from kitline.promotion.history import History
+    from kitline.promotion.names import RecordTag
     from kitline.promotion.record import PromotionRecord
     from kitline.store.interface import Store
     from kitline.trust.authority import Authority
@@ -216,15 +217,22 @@ def stage_history(
     repository: str | AnyReference,
     stage: str,
     *,
-    key: str | None = None,
     after: str | None = None,
+    key: str | None = None,
     settings: Settings | None = None,
 ) -> list[PromotionRecord]:
     """Return every move of a stage, oldest first; those that lost against another say so.
 
-    With a public `key`, the records that its owner signed say so. For programs that look again and
-    again: with the tag of a record as `after` only those behind it are read, which is one request
-    if there are none.
+    Args:
+        repository: Where the stage is.
+        stage: A tag such as `production`.
+        after: The `.tag` of a record: only what came after it is read. Whoever looks again and
+            again sends one request where nothing has moved.
+        key: Public key; records that its owner signed say so.
+        settings: By default those of files and environment.
+
+    Raises:
+        UsageError: if a name cannot be read.
     """
     settings = settings_or_default(settings)
     check_stage(stage)
@@ -236,13 +244,22 @@ def stage_history(
         reader = RecordReader(
             store, stage, authorities=_authorities(key), workers=settings.concurrency
         )
-        tags = reader.list_tags()
-        new = [
-            each
-            for each in tags
-            if last is None or ((found := find_record_tag(each)) is not None and found > last)
-        ]
-        return list(reader.read(new).history.records)
+        if last is None:
+            return list(reader.read().history.records)
+        return _read_after(reader, last)
+
+
+def _read_after(reader: RecordReader, last: RecordTag) -> list[PromotionRecord]:
+    """Read what followed a record; those beside it decide with it who has lost."""
+    named = {tag: each for tag in reader.list_tags() if (each := find_record_tag(tag))}
+    if not any((each.seq, each.hex) > (last.seq, last.hex) for each in named.values()):
+        return []
+    found = reader.read(tag for tag, each in named.items() if each.seq >= last.seq)
+    return [
+        each
+        for each in found.history.records
+        if (each.seq, each.digest.hex[:16]) > (last.seq, last.hex)
+    ]
 
 
 def read_stage(

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from kitline.errors import KitlineError, MalformedContent
 from kitline.oci.digest import Digest
+from kitline.oci.media_types import PROMOTION
 from kitline.promotion.names import SEQ_LIMIT, check_stage, record_tag
 from kitline.promotion.times import read_time, time_text
 
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
 
-ARTIFACT_TYPE = "application/vnd.kitline.promotion.v1+json"
+ARTIFACT_TYPE = PROMOTION
 PREDICATE_TYPE = "https://kitline.io/promotion/v1"
 PROMOTE, ROLLBACK = "promote", "rollback"
 ACTIONS = (PROMOTE, ROLLBACK)
