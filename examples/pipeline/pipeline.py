@@ -5,9 +5,9 @@ make demo` has kits in a registry. `make demo ARGS=--again` goes through the sam
 makes nothing anew.
 """
 
+import argparse
 import os
 import shutil
-import sys
 import time
 from pathlib import Path
 
@@ -69,6 +69,9 @@ def say(text: str) -> None:
 
 
 if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--again", action="store_true", help="in the folder of the last time")
+    asked = parser.parse_args()
     here = Path(os.environ.get("DEMO_FOLDER") or ROOT / ".demo")
     registry = os.environ.get("REGISTRY", "").rstrip("/") or None
-    main(Workplace(folder=here.resolve(), registry=registry), again="--again" in sys.argv[1:])
+    main(Workplace(folder=here.resolve(), registry=registry), again=asked.again)
