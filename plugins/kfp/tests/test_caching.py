@@ -41,7 +41,7 @@ def data_to_model(content: str, run: str, repository: str) -> None:
     made = make_data(content=content, run=run)  # `run` makes it run again, as a changed query does
     data = kitline_kfp.push_modelkit(to=f"{repository}/data:v1", dataset=made.outputs["data"])
     model = train(data=data.outputs["reference"], to=f"{repository}/model:v1")
-    kitline_kfp.tag_modelkit(modelkit=model.outputs["reference"], tag="candidate")
+    kitline_kfp.resolve_modelkit(modelkit=model.outputs["reference"])
 
 
 def test_a_step_that_takes_the_digest_is_skipped_when_its_producer_ran_again(
@@ -54,8 +54,8 @@ def test_a_step_that_takes_the_digest_is_skipped_when_its_producer_ran_again(
     second = run_locally(data_to_model, caching=True, run="2", **inputs)
 
     ran = {each.name for each in second.folder.iterdir()}
-    assert ran == {"make-data", "push-modelkit", "tag-modelkit"}
-    for task in ("push-modelkit", "tag-modelkit"):
+    assert ran == {"make-data", "push-modelkit", "resolve-modelkit"}
+    for task in ("push-modelkit", "resolve-modelkit"):
         assert second.output(task) == first.output(task)
     assert kit_writes(local_registry, first) == []
     third = run_locally(data_to_model, caching=True, run="3", **{**inputs, "content": "3,4"})
@@ -82,9 +82,9 @@ def promote(name: str) -> None:
 
 
 def test_promoting_a_then_b_then_a_in_cached_runs_ends_with_a(
-    run_locally: "Callable[..., LocalRun]", local_registry: Any, tmp_path: "Path"
+    run_locally: "Callable[..., LocalRun]", tmp_path: "Path"
 ) -> None:
-    repository = f"{local_registry.host}/team/iris"
+    repository = "team/iris"
     kits = {}
     for name in ("a", "b"):
         (tmp_path / name).mkdir()

@@ -9,7 +9,7 @@ import yaml
 from kfp import compiler, components, dsl
 from kitline.errors import InvalidSetting
 from kitline_kfp.configuration import Configuration, configure, current
-from kitline_kfp.containers import NAMES, container_component
+from kitline_kfp.containers import NAMES, container_component, container_task
 from kitline_kfp.versions import PACKAGES, VERSION
 
 if TYPE_CHECKING:
@@ -52,8 +52,9 @@ def pipeline_of(*tasks: Any) -> Any:
 EVERY = [getattr(kitline_kfp, name) for name in NAMES]
 
 
-def test_only_pull_may_be_cached(tmp_path: Path) -> None:
-    [spec] = compiled(pipeline_of(*EVERY), tmp_path)
+@pytest.mark.parametrize("tasks", [EVERY, [container_task(name) for name in NAMES]])
+def test_only_pull_may_be_cached(tasks: Any, tmp_path: Path) -> None:
+    [spec] = compiled(pipeline_of(*tasks), tmp_path)
 
     cached = {
         name: task["cachingOptions"].get("enableCache", False)
@@ -101,7 +102,9 @@ def test_no_address_of_a_pipeline_is_an_image_that_runs(tmp_path: Path) -> None:
     assert "importer" not in text
 
 
-def test_a_cluster_is_told_once_and_secrets_by_name_only(tmp_path: Path) -> None:
+@pytest.mark.parametrize("tasks_of", [kitline_kfp.__getattr__, container_task])
+def test_a_cluster_is_told_once_and_secrets_by_name_only(tasks_of: Any, tmp_path: Path) -> None:
+    form = ("push_modelkit", "pull_modelkit")
     configure(
         registry="registry.example/team",
         docker_config_secret="registry-login",
@@ -111,9 +114,7 @@ def test_a_cluster_is_told_once_and_secrets_by_name_only(tmp_path: Path) -> None
         index_urls="https://packages.example/simple",
     )
 
-    spec, platform = compiled(
-        pipeline_of(kitline_kfp.push_modelkit, kitline_kfp.pull_modelkit), tmp_path
-    )
+    spec, platform = compiled(pipeline_of(*(tasks_of(name) for name in form)), tmp_path)
 
     executors = spec["deploymentSpec"]["executors"]
     variables = {
@@ -134,7 +135,8 @@ def test_a_cluster_is_told_once_and_secrets_by_name_only(tmp_path: Path) -> None
     assert (secret["secretName"], secret["mountPath"]) == ("registry-login", "/kitline/docker")
     maps = {each["configMapName"] for each in mounted["exec-pull-modelkit"]["configMapAsVolume"]}
     assert maps == {"company-ca", "kit-policy"}
-    assert "https://packages.example/simple" in yaml.safe_dump(spec)
+    installs = tasks_of is not container_task
+    assert ("https://packages.example/simple" in yaml.safe_dump(spec)) is installs
 
 
 def test_the_environment_configures_too_and_code_has_the_last_word(

@@ -6,6 +6,7 @@ import kitline
 import kitline_kfp
 from kfp import dsl
 from kfp.dsl import Dataset, Metrics, Model, Output
+from kitline_kfp import steps
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -66,8 +67,10 @@ def test_what_is_pushed_is_pulled_by_digest_in_a_later_step(
 def test_the_local_store_gives_the_same_digest(
     run_locally: "Callable[..., LocalRun]", local_registry: Any
 ) -> None:
-    there = run_locally(round_trip, to=f"{local_registry.host}/team/kit:v1")
-    here = run_locally(round_trip, to="team/kit:v1")
+    run = run_locally(round_trip, to="team/kit:v1")
 
-    assert here.output("push-modelkit")["digest"] == there.output("push-modelkit")["digest"]
-    assert here.output("read")["Output"] == "weights 1,2"
+    made = run.folder / "make"
+    content = {"model": made / "model", "datasets": made / "train", "parameters": {"depth": 3}}
+    scripted = steps.push(f"{local_registry.host}/team/kit:v1", **content)
+    assert run.output("push-modelkit")["digest"] == scripted.digest
+    assert run.output("read")["Output"] == "weights 1,2"

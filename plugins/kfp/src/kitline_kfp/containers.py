@@ -6,12 +6,14 @@ Inputs and outputs are those of the Python components; the container runs `kitli
 from __future__ import annotations
 
 import inspect
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from kfp import dsl
 
 from kitline_kfp.components import dvc, lineage, mlflow, promote, pull, push, resolve, tag, verify
 from kitline_kfp.configuration import current
+from kitline_kfp.tasks import in_pipeline
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -56,6 +58,20 @@ def container_component(name: str, *, image: str | None = None) -> Any:
     run.__name__, run.__doc__ = name, function.__doc__
     run.__dict__["__signature__"] = _signature(function)
     return dsl.container_component(run)
+
+
+def container_task(name: str, *, image: str | None = None) -> Callable[..., Any]:
+    """Return a function that makes tasks of a container component inside a pipeline.
+
+    As `kitline_kfp.push_modelkit` and the like do: configured, and cached as they should be.
+
+    Raises:
+        KeyError: if there is no such component; `NAMES` lists them.
+    """
+    function, _ = _VERBS[name]
+    return in_pipeline(
+        function, partial(container_component, name, image=image), cached=name == "pull_modelkit"
+    )
 
 
 def _signature(function: Callable[..., Any]) -> inspect.Signature:

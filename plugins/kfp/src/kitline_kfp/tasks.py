@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 
-def _in_pipeline(
+def in_pipeline(
     function: Callable[..., Any], factory: Callable[..., Any], *, cached: bool
 ) -> Callable[..., Any]:
     """Return a function that makes a task of a component; it takes the component's inputs."""
@@ -45,23 +45,21 @@ def _inputs(function: Callable[..., Any]) -> list[str]:
     ]
 
 
-push_modelkit = _in_pipeline(push.push_modelkit, push.push_modelkit_component, cached=False)
-pull_modelkit = _in_pipeline(pull.pull_modelkit, pull.pull_modelkit_component, cached=True)
+push_modelkit = in_pipeline(push.push_modelkit, push.push_modelkit_component, cached=False)
+pull_modelkit = in_pipeline(pull.pull_modelkit, pull.pull_modelkit_component, cached=True)
 source = pull_modelkit
-resolve_modelkit = _in_pipeline(
+resolve_modelkit = in_pipeline(
     resolve.resolve_modelkit, resolve.resolve_modelkit_component, cached=False
 )
-verify_modelkit = _in_pipeline(
+verify_modelkit = in_pipeline(
     verify.verify_modelkit, verify.verify_modelkit_component, cached=False
 )
-tag_modelkit = _in_pipeline(tag.tag_modelkit, tag.tag_modelkit_component, cached=False)
-promote_modelkit = _in_pipeline(
+tag_modelkit = in_pipeline(tag.tag_modelkit, tag.tag_modelkit_component, cached=False)
+promote_modelkit = in_pipeline(
     promote.promote_modelkit, promote.promote_modelkit_component, cached=False
 )
-mlflow_to_modelkit = _in_pipeline(
+mlflow_to_modelkit = in_pipeline(
     mlflow.mlflow_to_modelkit, mlflow.mlflow_to_modelkit_component, cached=False
 )
-dvc_to_modelkit = _in_pipeline(dvc.dvc_to_modelkit, dvc.dvc_to_modelkit_component, cached=False)
-lineage_report = _in_pipeline(
-    lineage.lineage_report, lineage.lineage_report_component, cached=False
-)
+dvc_to_modelkit = in_pipeline(dvc.dvc_to_modelkit, dvc.dvc_to_modelkit_component, cached=False)
+lineage_report = in_pipeline(lineage.lineage_report, lineage.lineage_report_component, cached=False)
