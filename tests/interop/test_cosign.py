@@ -246,9 +246,10 @@ def test_an_auditor_needs_no_kitline(
     commands = "\n".join(re.findall(r"```sh auditor\n(.*?)```", DOCUMENT.read_text("utf-8"), re.S))
     for kind in ("distribution", "olareg"):
         name = start_registry(kind).reference(f"{repository}:v1")
-        signer.run("pack", tree, "-t", name)
+        signer.run("pack", tree, "-t", name, "--parent", f"data=sha256:{'00' * 32}")
         key = ("--key", cosign.folder / "ours.key")
         signer.run("sign", name, *key)
+        signer.run("sbom", name)
         said = ("--type", SLSA, "--predicate", cosign.folder / "provenance.json")
         signer.run("attest", name, *said, *key)
         desk = tmp_path / kind
@@ -258,14 +259,21 @@ def test_an_auditor_needs_no_kitline(
         done = audit(commands, name, desk, cosign)
         (desk / "cosign.pub").write_bytes((cosign.folder / "theirs.pub").read_bytes())
         refused = audit(commands, name, desk, cosign)
+        (desk / "cosign.pub").write_bytes((cosign.folder / "ours.pub").read_bytes())
+        signer.run("attest", name, "--type", "revocation", "--reason", "recalled", *key)
+        revoked = audit(commands, name, desk, cosign)
 
         assert done.returncode == 0, done.stderr
         assert "Verified OK" in done.stdout
+        assert "\nmachine-learning-model\tiris\t" in done.stdout
+        assert f"\ndata\tsha256:{'00' * 32}\n" in done.stdout
         assert done.stdout.endswith(
             "dataset\toci://registry.example/data/churn\t" + "00" * 32 + "\n"
         )
         assert refused.returncode != 0
         assert "Verified OK" not in refused.stdout
+        assert revoked.returncode == 1
+        assert revoked.stdout.endswith('"recalled"\n')
 
 
 def audit(commands: str, name: str, desk: Path, cosign: Cosign) -> subprocess.CompletedProcess[str]:
