@@ -77,6 +77,11 @@ class OtherKitline:
                     stream.close()
         return self._read(answer, code, said)
 
+    @property
+    def pid(self) -> int | None:
+        """The process, once there is one."""
+        return None if self._process is None else self._process.pid
+
     def stop(self) -> None:
         """End the process and what it started, gently and then not."""
         self._stopped.set()

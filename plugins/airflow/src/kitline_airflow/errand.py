@@ -67,6 +67,11 @@ class ErrandElsewhere:
             environment |= self._errand.invocation.to_environment()
         return self._kitline.run(words, environment)
 
+    @property
+    def pid(self) -> int | None:
+        """The process, once there is one."""
+        return self._kitline.pid
+
     def stop(self) -> None:
         """End the process and what it started."""
         self._kitline.stop()

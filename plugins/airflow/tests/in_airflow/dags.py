@@ -46,17 +46,18 @@ def run(module: Any, dag_id: str, **conf: Any) -> Any:
 
 def xcom(run: Any, task_id: str, key: str = "return_value") -> Any:
     """Return what a task of a run handed on."""
-    where = {"run_id": run.run_id, "key": key, "dag_id": run.dag_id}
+    where = {"run_id": run.run_id, "key": key}
     try:
         from airflow.models.xcom import XComModel
     except ImportError:  # Airflow 2
         from airflow.models.xcom import XCom
 
-        return XCom.get_one(task_id=task_id, **where)
+        return XCom.get_one(task_id=task_id, dag_id=run.dag_id, **where)
     from airflow.utils.session import create_session
 
     with create_session() as session:
-        found = session.scalars(XComModel.get_many(task_ids=task_id, **where)).first()
+        wanted = XComModel.get_many(task_ids=task_id, dag_ids=run.dag_id, **where)
+        found = session.scalars(wanted).first()
         return None if found is None else XComModel.deserialize_value(found)
 
 

@@ -6,11 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 import kitline
 import pytest
+from airflow_home import DAGS
 from contexts import airflow_3
 from dags import asset_events, load_example, run, xcom
 from kitline_airflow import PartitionKey
-
-from conftest import DAGS
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -38,10 +38,12 @@ class State:
         self.kept[key] = value
 
 
-async def fire(trigger: Any, count: int, *, settled: bool = False) -> list[Any]:
+async def fire(
+    trigger: Any, count: int, *, settled: bool = False, patience: float = 30
+) -> list[Any]:
     """Return the payloads of the next events; with `settled`, wait until they are remembered."""
     stream = trigger.run()
-    found = [(await asyncio.wait_for(anext(stream), 30)).payload for _ in range(count)]
+    found = [(await asyncio.wait_for(anext(stream), patience)).payload for _ in range(count)]
     if settled:
         ended = asyncio.ensure_future(anext(stream))
         await asyncio.sleep(trigger.settled + 0.3)
@@ -240,7 +242,7 @@ def test_300_triggers_at_a_slow_registry_never_block_the_loop(
     async def wait(seconds: float) -> None:
         watching = asyncio.ensure_future(watch_loop())
         each = [TagMovedTrigger(f"team/m{n % 50}:v{n}") for n in range(300)]
-        tasks = [asyncio.ensure_future(fire(trigger, 1)) for trigger in each]
+        tasks = [asyncio.ensure_future(fire(trigger, 1, patience=999)) for trigger in each]
         await asyncio.sleep(seconds)
         for task in (*tasks, watching):
             task.cancel()
