@@ -12,6 +12,9 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
 import boto3
+import kitline
+import kitline_mlflow
+import mlflow
 import pytest
 from kitline.errors import SourceError
 from kitline_mlflow.files import open_files
@@ -22,6 +25,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from kitline.plugin import Entry
+
+    from conftest import Tracked
 
 WEIGHTS = bytes(range(256)) * 4096
 CODE = b"a = 1\n"
@@ -188,6 +193,24 @@ def test_an_object_that_is_gone_or_forbidden_is_named_without_a_traceback(
         SourceError, match=r"cannot list 's3://nobodys/model': .*bucket does not exist"
     ):
         entries("s3://nobodys/model")
+
+
+def test_a_model_logged_into_s3_is_one_kit_with_what_is_imported_from_there(
+    line: Line, no_disk: Path, tracked: Tracked, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MLFLOW_S3_ENDPOINT_URL", f"http://127.0.0.1:{line.port}")
+    from sklearn.linear_model import LogisticRegression
+
+    model = LogisticRegression().fit([[0.0], [1.0]], [0, 1])
+    mlflow.set_tracking_uri(tracked.uri)
+    experiment = mlflow.create_experiment("in a bucket", artifact_location="s3://runs/mlflow")
+    with mlflow.start_run(experiment_id=experiment) as run:
+        info = kitline_mlflow.log_model(model, name="m", pip_requirements=["scikit-learn"])
+    assert bucket(line.port).list_objects_v2(Bucket="runs", Prefix="mlflow/")["KeyCount"] > 3
+    made = kitline.import_(f"runs:/{run.info.run_id}", "again:v1", options={"again": "true"})
+    assert made.digest == info.digest
+    assert made.warnings == ()
+    assert [each.name for each in no_disk.iterdir() if each.name.startswith("kitline")] == []
 
 
 class Google(ThreadingHTTPServer):

@@ -31,6 +31,22 @@ if TYPE_CHECKING:
     from conftest import MlflowServer, Tracked
 
 pytestmark = pytest.mark.slow
+# for a server in another environment: nothing of kitline is installed there
+HIDE_KITLINE = """
+import importlib.metadata, sys
+
+class Blocked:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0].startswith("kitline"):
+            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+
+sys.meta_path.insert(0, Blocked())
+every = importlib.metadata.entry_points
+def others(**asked):
+    found = every(**asked)
+    return type(found)(each for each in found if not each.value.startswith("kitline"))
+importlib.metadata.entry_points = others
+"""
 ROWS = load_iris(return_X_y=True)[0][::10]
 PATIENCE = 150.0
 
@@ -43,6 +59,16 @@ def _kit(template: Tracked, tmp_path: Path, registry: LocalRegistry) -> str:
         "manifestVersion: 1.0.0\npackage: {name: iris}\nmodel: {name: iris, path: model}\n"
     )
     return f"modelkit://{kitline.pack(folder, f'{registry.host}/team/iris:v1')}/model"
+
+
+@contextlib.contextmanager
+def ambient_server(url: str) -> Iterator[None]:
+    before = mlflow.get_tracking_uri()
+    mlflow.set_tracking_uri(url)
+    try:
+        yield
+    finally:
+        mlflow.set_tracking_uri(before)
 
 
 @contextlib.contextmanager
@@ -155,12 +181,39 @@ def test_a_server_whose_pattern_refuses_the_source_gets_a_pointer_that_loads(
     assert list(found) == list(model.predict(ROWS))
 
 
+def test_a_server_without_the_plugin_keeps_versions_by_digest_and_cannot_show_them(
+    kit: str, registry: LocalRegistry, tmp_path: Path, tracked: Tracked, template: Tracked
+) -> None:
+    (tmp_path / "without").mkdir()
+    (tmp_path / "without" / "sitecustomize.py").write_text(HIDE_KITLINE)
+    words = ["server", "--workers", "1", "--backend-store-uri", tracked.uri]
+    words += ["--artifacts-destination", str(tmp_path / "destination")]
+    environment = {"PYTHONPATH": str(tmp_path / "without")}
+    with running(words, "/health", environment, tmp_path / "log") as url:
+        registry.forget()
+        assert status(register(url, kit)) == 500
+        assert registry.count() == 0
+        client = MlflowClient(url)
+        experiment = client.create_experiment("e", artifact_location=kit)
+        assert client.get_experiment(experiment).artifact_location == kit
+        (version,) = client.search_model_versions(f"source_path='{kit}'")
+        with ambient_server(url):
+            found = mlflow.pyfunc.load_model(f"models:/{version.name}/1").predict(ROWS)
+    assert "kitline" not in (tmp_path / "log").read_text()
+    model = mlflow.pyfunc.load_model(str(template.model_folder))
+    assert list(found) == list(model.predict(ROWS))
+
+
 def test_a_server_shows_the_model_of_a_registry_that_it_may_ask(
     kit: str, registry: LocalRegistry, tmp_path: Path, tracked: Tracked
 ) -> None:
     environment = {"KITLINE_MLFLOW_ALLOWED_REGISTRIES": registry.host}
     words = ["server", "--workers", "1", "--backend-store-uri", tracked.uri]
+    words += ["--default-artifact-root", kit]  # MLflow takes it; reading asks the same list
     with running(words, "/health", environment, tmp_path / "log") as url:
+        client = MlflowClient(url)
+        made = client.get_experiment(client.create_experiment(f"e-{os.urandom(4).hex()}"))
+        assert made.artifact_location.startswith(kit)
         shown = register(url, kit)
         registry.forget()
         with urllib.request.urlopen(shown, timeout=60) as answer:
