@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import kitline
 import pytest
 from kitline.errors import KitlineError, SourceError, UsageError
+from kitline.plugin import Collected, Origin
 from kitline_kfp.cluster_run import ClusterRun, open_cluster_run
 from kitline_kfp.object_store import FsspecStore
 from kitline_kfp.run_choice import choose
@@ -207,3 +208,48 @@ def test_addresses_that_are_none_are_refused(address: str, words: str) -> None:
 def test_a_store_that_nothing_reads_is_a_clear_error() -> None:
     with pytest.raises(KitlineError, match="cannot read objects at 'nosuch://bucket'"):
         FsspecStore("nosuch://bucket")
+
+
+@pytest.fixture
+def bucket(root: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """The same objects in an S3 server on loopback."""
+    import boto3
+    from moto.server import ThreadedMotoServer
+
+    server = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
+    server.start()
+    _, port = server.get_host_and_port()
+    for name, value in {
+        "AWS_ACCESS_KEY_ID": "moto",
+        "AWS_SECRET_ACCESS_KEY": "moto-secret",
+        "AWS_ENDPOINT_URL": f"http://127.0.0.1:{port}",
+        "AWS_DEFAULT_REGION": "us-east-1",
+        "AWS_EC2_METADATA_DISABLED": "true",
+    }.items():
+        monkeypatch.setenv(name, value)
+    client = boto3.client("s3")
+    client.create_bucket(Bucket="mlpipeline")
+    for path in root.rglob("*"):
+        if path.is_file():
+            key = f"v2/artifacts/{path.relative_to(root).as_posix()}"
+            client.put_object(Bucket="mlpipeline", Key=key, Body=path.read_bytes())
+    yield "minio://mlpipeline/v2/artifacts"
+    server.stop()
+
+
+@pytest.mark.slow
+def test_objects_of_a_bucket_are_streamed_into_the_kit(
+    root: Path, bucket: str, tmp_path: Path
+) -> None:
+    here = choose(cluster_run(root), drawers={})
+    run = ClusterRun(run=run_json(bucket), server="https://ml.example", objects=FsspecStore(bucket))
+    there = choose(run, drawers={})
+
+    def collected(choice: Any) -> Collected:
+        origin = Origin(importer="kfp", source=f"kfp:{RUN}")
+        return Collected(tree=lay_out(choice.contents), recipe="kfp/1", origin=origin)
+
+    one = kitline.pack_collected(collected(here), "here:v1")
+    two = kitline.pack_collected(collected(there), "there:v1")
+
+    assert one.digest == two.digest

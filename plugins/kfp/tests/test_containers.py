@@ -182,7 +182,9 @@ def test_a_failure_leaves_no_output(tmp_path: Path) -> None:
     ["gs://bucket/a b/m", "s3://bucket/m", "minio://mlpipeline/v2/é/m", "/tmp/local/model"],
 )
 def test_artifacts_lie_where_kfp_puts_them(uri: str) -> None:
-    assert ContainerArtifact(name="m", uri=uri).path == dsl.Artifact(uri=uri).path
+    for metadata in ({}, {"_kfp_workspace": True}):
+        theirs = dsl.Artifact(uri=uri, metadata=metadata).path
+        assert ContainerArtifact(name="m", uri=uri, metadata=metadata).path == theirs
 
 
 @pytest.mark.parametrize("uri", ["oci://registry/x", "modelkit://registry/x@sha256:1", "https://x"])

@@ -47,7 +47,7 @@ def round_trip(to: str) -> None:
         metrics=made.outputs["metrics"],
         parameters={"depth": 3},
     )
-    pulled = kitline_kfp.source(modelkit=pushed.outputs["reference"])
+    pulled = kitline_kfp.source(pushed.outputs["reference"])
     read(model=pulled.outputs["model"], data=pulled.outputs["datasets"])
 
 

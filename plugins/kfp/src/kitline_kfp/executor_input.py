@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 _MOUNTS = {"gs://": "/gcs/", "minio://": "/minio/", "s3://": "/s3/"}
 """Where the launcher puts what lies in an object store."""
+_WORKSPACE = "/kfp-workspace"
+"""Where the volume of a run is mounted, if it has one."""
 
 
 @dataclass(kw_only=True)
@@ -38,6 +40,12 @@ class ContainerArtifact:
         Raises:
             UsageError: if KFP would not put such an address anywhere.
         """
+        path = self._mounted()
+        if self.metadata.get("_kfp_workspace") is True:  # a launcher has put it there already
+            return f"{_WORKSPACE}/.artifacts/{path.lstrip('/')}"
+        return path
+
+    def _mounted(self) -> str:
         for scheme, mount in _MOUNTS.items():
             if self.uri.startswith(scheme):
                 return mount + self.uri.removeprefix(scheme)

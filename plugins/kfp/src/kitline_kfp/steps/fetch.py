@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import atexit
+import shutil
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -36,7 +38,9 @@ class Fetched:
 def fetch(
     reference: str, folder: str | PathLike[str] | None = None, *, drawers: Iterable[str] = ()
 ) -> Fetched:
-    """Unpack a kit, each byte verified, into a folder (a new temporary one if none is named).
+    """Unpack a kit, each byte verified, into a folder.
+
+    If none is named, it is a temporary one that goes when the step ends.
 
     Args:
         reference: With a digest: a step that takes it as a parameter is cached by content.
@@ -49,7 +53,13 @@ def fetch(
         VerificationError: if content is not what its digest promises; nothing is kept.
     """
     name = require_pinned(reference)
-    place = Path(folder) if folder is not None else Path(tempfile.mkdtemp(prefix="modelkit-"))
+    place = Path(folder) if folder is not None else _temporary_folder()
     # a step's files die with its pod: there is nothing to make durable
     done = kitline.unpack(name, place, filters=tuple(drawers), durable=False)
     return Fetched(folder=place, digest=str(done.digest), reference=str(done.reference))
+
+
+def _temporary_folder() -> Path:
+    place = tempfile.mkdtemp(prefix="modelkit-")
+    atexit.register(shutil.rmtree, place, ignore_errors=True)
+    return Path(place)
