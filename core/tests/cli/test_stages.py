@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import kitline
 import pytest
+from kitline.oci.reference import Reference
+from kitline.operations.promote_records import write_record
+from kitline.promotion.record import Move
+from kitline.store.registry import open_registry
 from kitline.testing import BasicAuth, Fault, LocalRegistry
 from kitline.testing.rules import Rules
 from kitline.testing.trees import write_tree
@@ -154,6 +159,33 @@ def test_a_stage_moved_outside_kitline_is_said_to(run: CommandLine) -> None:
         f"warning: iris: production: moved outside kitline: the tag points at {second}\n"
     )
     assert run("stages", "iris", "--json").json["stages"][0]["movedOutside"] is True
+
+
+def test_a_move_that_lost_against_another_is_told_by_the_next_look(
+    run: CommandLine, local_registry: LocalRegistry
+) -> None:
+    place = f"{local_registry.host}/team/iris"
+    kits = [pack(run, f"{place}:v{number}", "a" * number) for number in (1, 2)]
+    with open_registry(Reference.parse(place)) as store:
+        for who, kit in zip(("bob", "eve"), kits, strict=True):  # neither saw the other
+            write_record(
+                store,
+                store.get_manifest(kitline.Digest(kit)),
+                Move(
+                    stage="production", kit=kitline.Digest(kit), seq=1, previous=None,
+                    action="promote", nonce=who, when=datetime.now(UTC), who=who,
+                ),
+            )  # fmt: skip
+
+    shown = run("stages", place, "--history", "production")
+
+    loser, winner = kitline.stage_history(place, "production")
+    assert (loser.lost, winner.lost) == (True, False)
+    assert (
+        f"production: record 1 by {loser.who} ({loser.kit}) lost against another move at the same"
+        " time" in shown.stderr
+    )
+    assert [line.split()[-1] for line in shown.stdout.splitlines()[1:]] == ["lost", "now"]
 
 
 def test_patterns_show_the_stages_of_many_repositories_in_one_table(

@@ -51,7 +51,7 @@ def who(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture(
     params=[
         "local",
-        "without-api",
+        pytest.param("without-api", marks=pytest.mark.slow),
         pytest.param("layout", marks=pytest.mark.slow),
         pytest.param("with-api", marks=pytest.mark.slow),
     ]
@@ -422,15 +422,15 @@ def test_a_repository_is_named_without_tag(place: str, kits: list[str]) -> None:
     ("requirement", "met"),
     [
         ("metric:accuracy:ge:0.9", True),
-        ("metric:accuracy:gt:0.9", False),
-        ("metric:accuracy:le:0.9,metric:accuracy:eq:0.9", True),
-        ("metric:accuracy:lt:0.9", False),
-        ("metric:accuracy:ne:0.9", False),
+        pytest.param("metric:accuracy:gt:0.9", False, marks=pytest.mark.slow),
+        pytest.param("metric:accuracy:le:0.9,metric:accuracy:eq:0.9", True, marks=pytest.mark.slow),
+        pytest.param("metric:accuracy:lt:0.9", False, marks=pytest.mark.slow),
+        pytest.param("metric:accuracy:ne:0.9", False, marks=pytest.mark.slow),
         ("metric:f1:ge:0", False),
         ("attestation:evaluation", True),
         ("attestation:spdx", False),
         ("newer-than:champion", True),
-        ("newer-than:production", True),
+        pytest.param("newer-than:production", True, marks=pytest.mark.slow),
         ("newer-than:challenger", False),
     ],
 )

@@ -45,7 +45,7 @@ def who(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("KITLINE_DISABLE_PLUGINS", "all")
 
 
-@pytest.fixture(params=["local", "registry"])
+@pytest.fixture(params=["local", pytest.param("registry", marks=pytest.mark.slow)])
 def place(request: pytest.FixtureRequest) -> Iterator[str]:
     if request.param == "local":
         yield "team/iris"
@@ -381,7 +381,7 @@ def plans(draw: st.DrawFn) -> list[tuple[int, set[int], int]]:
     return found
 
 
-@settings(max_examples=4, deadline=None)
+@settings(max_examples=3, deadline=None)
 @given(plans(), st.lists(st.integers(0, 1), min_size=1, max_size=4))
 def test_prune_never_removes_what_stages_need_and_in_the_end_all_else(
     plan: list[tuple[int, set[int], int]], order: list[int]
@@ -390,7 +390,7 @@ def test_prune_never_removes_what_stages_need_and_in_the_end_all_else(
 
 
 @pytest.mark.slow
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(plans(), st.lists(st.integers(0, 1), min_size=1, max_size=4))
 def test_prune_never_removes_what_stages_need_tried_often(
     plan: list[tuple[int, set[int], int]], order: list[int]
