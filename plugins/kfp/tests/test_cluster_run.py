@@ -129,6 +129,7 @@ def test_of_several_attempts_the_last_is_taken_and_said(root: Path) -> None:
     [
         ({"state": "RUNNING"}, "is RUNNING, not SUCCEEDED"),
         ({"pipeline_spec": None}, "does not tell the name of its pipeline"),
+        ({"pipeline_spec": {"pipelineInfo": {"name": "../other"}}}, "does not tell the name"),
         ({"pipeline_spec": {"pipelineInfo": {"name": "other"}}}, "has nothing below 'other/"),
     ],
 )
@@ -170,10 +171,13 @@ def server(root: Path) -> Iterator[str]:
         thread.join()
 
 
-def test_a_run_of_an_api_server_becomes_a_kit(server: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_run_of_an_api_server_becomes_a_kit(
+    server: str, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("KITLINE_KFP_TOKEN", "secret-token")
 
-    result = kitline.import_(f"kfp://{server}/runs/{RUN}#train", "team/iris:v1")
+    source = f"kfp://{server}/runs/{RUN}#train"
+    result = kitline.import_(source, "team/iris:v1", options={"objects": str(root)})
 
     assert {each.path for each in result.receipt.layers} == {"model", "datasets/data"}
     assert result.receipt.source == f"kfp:{RUN}"
@@ -184,6 +188,16 @@ def test_a_run_of_an_api_server_becomes_a_kit(server: str, monkeypatch: pytest.M
     assert run["startedOn"].startswith("2026-11-20T08:00:00")
     assert [name for name in sys.modules if name.startswith("ml_metadata")] == []
     assert "secret-token" not in json.dumps([dict(each) for each in said.values()])
+
+
+@pytest.mark.parametrize(
+    "place", ["/etc", "file:///etc", "https://10.0.0.1/x", "s3://bucket::file:///etc", "sftp://h/x"]
+)
+def test_a_server_leads_nobody_to_files_of_their_own(server: str, place: str) -> None:
+    ApiServer.runs = {RUN: run_json(place)}
+
+    with pytest.raises(SourceError, match="which is no object store"):
+        open_cluster_run(f"{server}/runs/{RUN}")
 
 
 def test_a_run_that_the_server_does_not_know_is_a_clear_error(server: str) -> None:

@@ -80,9 +80,12 @@ def test_a_signed_kit_is_verified_with_a_key_given_as_text(
     assert run.receipt("verify-modelkit", "report")["digest"] == kit.partition("@")[2]
 
 
-def test_a_kit_that_nobody_signed_stops_the_pipeline_with_one_line(
+def test_a_signature_that_does_not_verify_stops_the_pipeline_with_one_line(
     run_locally: "Callable[..., LocalRun]", kit: str, tmp_path: "Path"
 ) -> None:
+    (tmp_path / "other").mkdir()
+    private, _ = make_keys(tmp_path / "other")
+    kitline.sign(kit, key=str(private))
     _, public = make_keys(tmp_path)
 
     run = run_locally(trust, fails=True, modelkit=kit, key=public.read_text())

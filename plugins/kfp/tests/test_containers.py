@@ -3,6 +3,7 @@
 import json
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -138,6 +139,19 @@ def test_verbs_take_a_kit_and_hand_its_name_on(
         assert (tmp_path / "out" / name).exists()
         [one] = said["artifacts"][name]["artifacts"]
         assert one["metadata"]["oci_reference"] == kit
+
+
+def test_neither_steps_nor_containers_load_kfp() -> None:
+    program = (
+        "import pkgutil, sys, kitline_kfp.cli, kitline_kfp.container_verbs, kitline_kfp.plugin\n"
+        "from kitline_kfp import steps as s\n"
+        "[__import__(f'{s.__name__}.{each.name}') for each in pkgutil.iter_modules(s.__path__)]\n"
+        "sys.exit(','.join(each for each in sys.modules if each.partition('.')[0] == 'kfp'))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=False
+    )
+    assert done.stderr.strip() == ""
 
 
 def test_json_is_one_object_on_stdout(kit: str, tmp_path: Path) -> None:

@@ -28,7 +28,9 @@ if TYPE_CHECKING:
     from kitline_kfp.object_store import ObjectStore, StoredObject
 
 _ADDRESS = re.compile(r"(?P<host>[^?#]+?)/runs/(?P<run>[A-Za-z0-9][A-Za-z0-9-]{0,62})\Z")
+_SEGMENT = re.compile(r"[^/\\\s.][^/\\]{0,255}\Z")
 _TOKEN = "KITLINE_KFP_TOKEN"
+_STORES = ("s3://", "minio://", "gs://", "az://", "abfs://")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,7 +67,7 @@ class ClusterRun:
         state = self.run.get("state")
         if state != "SUCCEEDED":
             raise SourceError(f"run {self.run_id!r} is {state}, not SUCCEEDED")
-        if not self.pipeline:
+        if not _SEGMENT.match(self.pipeline):
             raise SourceError(f"run {self.run_id!r} does not tell the name of its pipeline")
         spec = self.run.get("pipeline_spec") or {}
         kinds = PipelineSpec.from_json(spec.get("pipeline_spec") or spec)
@@ -154,6 +156,12 @@ def open_cluster_run(address: str, *, objects: str = "", namespace: str = "") ->
         raise UsageError(
             f"run {run_id!r} does not tell where its outputs lie; name the pipeline root with -o"
             " objects=ADDRESS, such as s3://mlpipeline/v2/artifacts"
+        )
+    if not objects and (not root.startswith(_STORES) or "::" in root):
+        # a server may not lead anybody to files of their own machine, or to other servers
+        raise SourceError(
+            f"run {run_id!r} says that its outputs lie at {without_passwords(root)!r}, which is no"
+            " object store; if that is right, name it with -o objects=ADDRESS"
         )
     return ClusterRun(run=run, server=server, objects=FsspecStore(root))
 
