@@ -38,14 +38,16 @@ if TYPE_CHECKING:
     from kitline.operations.open_kit import open_kit
     from kitline.operations.pack import pack
     from kitline.operations.policy import admit
-    from kitline.operations.promote import Promotion, promote
+    from kitline.operations.promote import promote
+    from kitline.operations.promote_result import Promotion
     from kitline.operations.prune import prune
     from kitline.operations.resolve import resolve
     from kitline.operations.rollback import rollback
     from kitline.operations.sbom import sbom
     from kitline.operations.settings import Settings
     from kitline.operations.sign import attest_signed, attest_unsigned, sign
-    from kitline.operations.stages import StageState, stage_history, stages
+    from kitline.operations.stages import stage_history, stages
+    from kitline.operations.stages_state import StageState
     from kitline.operations.statements import AttachedStatement, attest, read_statements
     from kitline.operations.transfer import copy, pull, push
     from kitline.operations.unpack import unpack
@@ -128,11 +130,11 @@ _HOMES = {
     "LayoutReference": "oci.reference",
     "Manifest": "oci.manifest",
     "PinnedReference": "oci.reference",
-    "Promotion": "operations.promote",
+    "Promotion": "operations.promote_result",
     "PromotionRecord": "promotion.record",
     "Reference": "oci.reference",
     "Settings": "operations.settings",
-    "StageState": "operations.stages",
+    "StageState": "operations.stages_state",
     "Store": "store.interface",
     "admit": "operations.policy",
     "attest": "operations.statements",

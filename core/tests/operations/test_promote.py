@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from kitline.operations.promote import Promotion
+    from kitline.operations.promote_result import Promotion
 
 EVALUATION = "https://kitline.io/evaluation/v1"
 REVOCATION = "https://kitline.io/revocation/v1"

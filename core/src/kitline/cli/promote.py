@@ -10,7 +10,7 @@ from kitline.cli import options
 from kitline.cli.keys import ask_password, signing_key_option
 
 if TYPE_CHECKING:
-    from kitline.operations.promote import Promotion
+    from kitline.operations.promote_result import Promotion
 
 
 @click.command(

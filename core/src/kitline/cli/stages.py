@@ -10,7 +10,7 @@ from kitline.cli import options
 from kitline.cli.keys import verifying_key_option
 
 if TYPE_CHECKING:
-    from kitline.operations.stages import StageTable
+    from kitline.operations.stages_state import StageTable
 
 
 @click.command(
@@ -82,7 +82,7 @@ def _show(table: StageTable) -> None:
     from rich.table import Column, Table
     from rich.text import Text
 
-    from kitline.operations.stages import HEADINGS
+    from kitline.operations.stages_state import HEADINGS
 
     several = len({each.repository for each in table}) > 1
     names = [*(["repository"] if several else []), *HEADINGS]

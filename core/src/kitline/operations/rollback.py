@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 from kitline.errors import UsageError
 from kitline.operations.defaults import settings_or_default
-from kitline.operations.promote import finish, make_mover
+from kitline.operations.promote_finish import finish
+from kitline.operations.promote_mover import make_mover
 from kitline.operations.rollback_choice import Choice
 from kitline.operations.stores import Stores, read_repository
 from kitline.promotion.record import ROLLBACK
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from kitline.oci.digest import Digest
-    from kitline.operations.promote import Promotion
+    from kitline.operations.promote_result import Promotion
     from kitline.operations.settings import Settings
     from kitline.operations.stores import AnyReference
     from kitline.plugin.invocation import Invocation

@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from kitline.errors import KitlineError, UsageError
 from kitline.operations.defaults import settings_or_default
-from kitline.operations.html_table import html_table
 from kitline.operations.promote_records import RecordReader
 from kitline.operations.stages_pattern import find_repositories
+from kitline.operations.stages_state import StageState, StageTable
 from kitline.operations.stores import Stores, read_repository
 from kitline.promotion.names import CUSTOMARY, check_stage, find_record_tag
-from kitline.promotion.times import read_moment, time_text
+from kitline.promotion.times import read_moment
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
 
-    from kitline.oci.digest import Digest
     from kitline.operations.settings import Settings
     from kitline.operations.stores import AnyReference
     from kitline.promotion.history import History
@@ -26,133 +24,6 @@ if TYPE_CHECKING:
     from kitline.promotion.record import PromotionRecord
     from kitline.store.interface import Store
     from kitline.trust.authority import Authority
-HEADINGS = ("stage", "kit", "since", "by", "no.", "why", "note")
-"""The columns of a table of stages."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class StageState:
-    """What a stage holds, by its history, and whether its tag agrees."""
-
-    stage: str
-    repository: str
-    digest: Digest | None
-    """What it holds by its history; None if nothing was ever promoted, or not yet then."""
-    tag: Digest | None
-    """What its tag points at now; None if there is none, or another time was asked for."""
-    seq: int = 0
-    record: Digest | None = None
-    action: str = ""
-    when: datetime | None = None
-    who: str = ""
-    who_from: str = ""
-    reason: str = ""
-    signed: bool = False
-    signed_by: str = ""
-    """Who signed the record, if that was verified."""
-    previous: Digest | None = None
-    """What it held before."""
-    moved_outside: bool = False
-    """Whether the tag points at something that no late record explains: not kitline moved it."""
-    lags: bool = False
-    """Whether the tag points elsewhere than the history says, or is missing."""
-    history: tuple[PromotionRecord, ...] = field(default=(), repr=False)
-    """All records, oldest first, those that lost included."""
-    problems: tuple[str, ...] = ()
-
-    @property
-    def lost(self) -> tuple[PromotionRecord, ...]:
-        """Moves that lost against another at the same time."""
-        return tuple(each for each in self.history if each.lost)
-
-    @property
-    def note(self) -> str:
-        """What is wrong with it, in a few words; empty if nothing is."""
-        if self.moved_outside:
-            return f"moved outside kitline: the tag points at {self.tag}"
-        if self.lags:
-            if self.tag is None:
-                return "the tag is missing"
-            return (
-                f"the tag lags: it points at {self.tag}, as if a move had broken off, or it was"
-                " moved outside kitline; the next promote or rollback repairs it"
-            )
-        return ""
-
-    @property
-    def shown_history(self) -> tuple[PromotionRecord, ...]:
-        """The records, up to the one that held at the time that was asked for."""
-        return tuple(each for each in self.history if each.seq <= self.seq)
-
-    @property
-    def cells(self) -> tuple[str, ...]:
-        """What a table says of the stage, in the order of `HEADINGS`."""
-        return (
-            self.stage,
-            self.digest.hex[:12] if self.digest else "–",
-            f"{self.when:%Y-%m-%d %H:%M}Z" if self.when else "–",
-            self.who or "–",
-            str(self.seq or "–"),
-            self.reason,
-            self.note.partition(":")[0],
-        )
-
-    def _repr_html_(self) -> str:
-        return html_table(HEADINGS, [self.cells], self.repository)
-
-    def to_json(self, *, history: bool = False) -> dict[str, Any]:
-        """Return the stage as `--json` prints it; with `history`, every move of it."""
-        moves = {"history": [each.to_json() for each in self.shown_history]} if history else {}
-        return {
-            "stage": self.stage,
-            "repository": self.repository,
-            "digest": _text(self.digest),
-            "reference": None if self.digest is None else f"{self.repository}@{self.digest}",
-            "tag": _text(self.tag),
-            "seq": self.seq,
-            "record": _text(self.record),
-            "action": self.action,
-            "when": None if self.when is None else time_text(self.when),
-            "who": self.who,
-            "whoFrom": self.who_from,
-            "reason": self.reason,
-            "signed": self.signed,
-            "verifiedWith": self.signed_by or None,
-            "previous": _text(self.previous),
-            "movedOutside": self.moved_outside,
-            "tagLags": self.lags,
-            "lost": [each.to_json() for each in self.lost],
-            "problems": list(self.problems),
-            **moves,
-        }
-
-
-@dataclass(frozen=True, kw_only=True)
-class StageTable:
-    """The stages of one or many repositories, in order; iterate over it."""
-
-    states: tuple[StageState, ...]
-    warnings: tuple[str, ...] = ()
-
-    def __iter__(self) -> Iterator[StageState]:
-        return iter(self.states)
-
-    def __len__(self) -> int:
-        return len(self.states)
-
-    def __getitem__(self, number: int) -> StageState:
-        return self.states[number]
-
-    def _repr_html_(self) -> str:
-        rows = [(each.repository, *each.cells) for each in self.states]
-        return html_table(("repository", *HEADINGS), rows)
-
-    def to_json(self, *, history: bool = False) -> dict[str, Any]:
-        """Return the table as `--json` prints it; with `history`, every move of each stage."""
-        return {
-            "stages": [each.to_json(history=history) for each in self.states],
-            "warnings": list(self.warnings),
-        }
 
 
 def stages(
@@ -333,7 +204,3 @@ def _authorities(key: str | None) -> tuple[Authority, ...]:
     from kitline.trust.key_source import load_public_key
 
     return (KeyAuthority(key=load_public_key(key)),)
-
-
-def _text(digest: Digest | None) -> str | None:
-    return None if digest is None else str(digest)
