@@ -16,6 +16,16 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 ROOT = Path(__file__).parent.parent.parent
+TOOLS = ("airflow", "dvc", "kfp", "mlflow")
+PROBE = """
+import sys
+from importlib.util import find_spec
+
+for module in sys.argv[1:]:
+    __import__(module)
+tools = {name for name in ("mlflow", "kfp", "airflow", "dvc") if find_spec(name)}
+print(*sorted(tools))
+"""
 
 pytestmark = pytest.mark.slow
 
@@ -26,8 +36,7 @@ def environment(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("install")
     subprocess.run([sys.executable, "-m", "venv", folder / "venv"], check=True)
     programs = folder / "venv/bin"
-    tools = ("airflow", "dvc", "kfp", "mlflow")
-    places = ("core", *(f"plugins/{tool}" for tool in tools), "examples/plugin")
+    places = ("core", "plugins/mlflow", "examples/plugin")
     distributions = [ROOT / name for name in places]
     pip: list[str | Path] = [
         programs / "python", "-m", "pip", "--quiet", "--disable-pip-version-check",
@@ -70,7 +79,8 @@ def test_the_installed_command_packs_and_unpacks(
 def test_installed_plugins_are_found_and_none_failed(run_kitline: Callable[..., str]) -> None:
     listed = run_kitline("plugins", "--json")
 
-    assert {"airflow", "dvc", "kfp", "mlflow", "example"} <= {each["name"] for each in json.loads(listed)["plugins"]}
+    found = {each["name"] for each in json.loads(listed)["plugins"]}
+    assert {"mlflow", "example"} <= found
     assert "failed" not in listed
 
 
@@ -84,3 +94,41 @@ def test_the_wheel_tells_type_checkers_that_it_is_typed(environment: Path) -> No
 
     assert (Path(where) / "py.typed").is_file()
     assert ROOT not in Path(where).parents
+
+
+@pytest.fixture(scope="module")
+def wheels(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a wheel of each distribution."""
+    folder = tmp_path_factory.mktemp("wheels")
+    uv = Path(sys.executable).with_name("uv")
+    for place in ("core", *(f"plugins/{tool}" for tool in TOOLS)):
+        build = [uv, "build", "--quiet", "--wheel", "--out-dir", folder, ROOT / place]
+        subprocess.run(build, check=True)
+    return folder
+
+
+@pytest.mark.parametrize("tools", [(), *((tool,) for tool in TOOLS), TOOLS], ids="+".join)
+def test_wheels_alone_and_together_install_and_import_and_bring_no_other_tool(
+    tools: tuple[str, ...], wheels: Path, tmp_path: Path
+) -> None:
+    uv = Path(sys.executable).with_name("uv")
+    python = tmp_path / "venv/bin/python"
+    names = ["kitline", *(f"kitline-{tool}" for tool in tools)]
+    make = [uv, "venv", "--quiet", "--python", sys.executable, tmp_path / "venv"]
+    subprocess.run(make, check=True)
+    install: list[str | Path] = [
+        uv, "pip", "install", "--quiet", "--python", python, "--find-links", wheels,
+        "--constraint", ROOT / "constraints.txt", *names,
+    ]  # fmt: skip
+    subprocess.run(install, check=True)
+
+    printed = subprocess.run(
+        [python, "-W", "ignore", "-c", PROBE, *(name.replace("-", "_") for name in names)],
+        cwd=tmp_path,
+        env=clean_environment(tmp_path / "home"),
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout.split()
+
+    assert printed == sorted(tools)
