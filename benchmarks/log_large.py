@@ -3,6 +3,8 @@
 log_large.py pack FOLDER REFERENCE            kitline alone
 log_large.py mlflow FILE DATABASE             MLflow alone, into a local store
 log_large.py log_model FILE DATABASE REFERENCE  both, with kitline_mlflow.log_model
+
+DATABASE may be the address of an MLflow server instead; whoever started it removes its files.
 """
 
 from __future__ import annotations
@@ -43,8 +45,10 @@ def log(mode: str, file: Path, database: str, reference: str = "") -> dict[str, 
 
     if mode == "log_model":
         import_module("kitline_mlflow.log_model_steps")  # as of MLflow, no import is timed
-    os.chdir(Path(database).parent)  # where MLflow makes a folder for its default experiment
-    mlflow.set_tracking_uri(f"sqlite:///{database}")
+    is_server = "://" in database
+    if not is_server:
+        os.chdir(Path(database).parent)  # where MLflow makes a folder for its default experiment
+    mlflow.set_tracking_uri(database if is_server else f"sqlite:///{database}")
     ready = _note_ready()
     with mlflow.start_run():
         began = time.perf_counter()
@@ -59,8 +63,9 @@ def log(mode: str, file: Path, database: str, reference: str = "") -> dict[str, 
                 artifact_path=None, name="large", flavor=flavor(file), weights=None
             )
         ended = time.perf_counter()
-    location = mlflow.MlflowClient().get_logged_model(info.model_id).artifact_location
-    shutil.rmtree(location.removeprefix("file://"))
+    if not is_server:
+        location = mlflow.MlflowClient().get_logged_model(info.model_id).artifact_location
+        shutil.rmtree(location.removeprefix("file://"))
     return {"seconds": ended - began, "after_ready": ended - ready[-1]}
 
 

@@ -2,13 +2,16 @@
 
 One big file is packed by kitline alone, logged by MLflow alone, and logged by `kitline_mlflow`,
 in turn, against a fresh registry in memory. Then `import mlflow` with and without the plugin.
+With `--server` MLflow is a server that passes artifacts on, in place of a local store.
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import os
+import shutil
 import statistics
 import sys
 import tempfile
@@ -21,12 +24,14 @@ sys.path.insert(0, str(ROOT / "tests"))  # tests/harness starts the registries
 from bench import Bench  # noqa: E402
 from data import Large, make_large  # noqa: E402
 from dvc_import import as_text  # noqa: E402
+from mlflow_server import running  # noqa: E402
 from run import UNITS, memory_folder, size_in_bytes  # noqa: E402
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
 HERE = Path(__file__).parent
+ARTIFACTS = "artifacts"
 PACK, ALONE, LOG = "kitline.pack", "MLflow's log", "kitline_mlflow.log_model"
 IMPORT = """
 import importlib.metadata, sys, time
@@ -51,12 +56,13 @@ def main() -> None:
         os.environ["TMPDIR"] = work  # MLflow saves there first; on the same disk as its store
         large = make_large(Path(work, "large"), asked.size)
         bench = Bench(work=Path(work), memory=memory_folder())
-        for turn in range(asked.rounds + 1):
-            print(f"round {turn}{'' if turn else ' (not counted)'}", file=sys.stderr)
-            play(bench, large, turn, found)
-            if not turn:
-                for times in found.values():
-                    times.clear()
+        with tracking(Path(work), asked) as place:
+            for turn in range(asked.rounds + 1):
+                print(f"round {turn}{'' if turn else ' (not counted)'}", file=sys.stderr)
+                play(bench, large, turn, place, found)
+                if not turn:
+                    for times in found.values():
+                        times.clear()
         imports = time_imports(bench, asked.imports)
     report = summarize(found, imports, asked)
     print(json.dumps(report, indent=2) if asked.json else as_text(report))
@@ -66,6 +72,7 @@ def parse() -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--size", type=size_in_bytes, default="2GiB", help="of the model file")
+    parser.add_argument("--server", action="store_true", help="log to a proxying MLflow server")
     parser.add_argument("--rounds", type=int, default=3, help="timed, after one that is not")
     parser.add_argument("--imports", type=int, default=10, help="of mlflow, each way")
     parser.add_argument("--json", action="store_true", help="print one JSON object instead")
@@ -73,25 +80,41 @@ def parse() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def play(bench: Bench, large: Large, turn: int, found: dict[str, list[dict[str, float]]]) -> None:
+@contextlib.contextmanager
+def tracking(work: Path, asked: argparse.Namespace) -> Iterator[str]:
+    """Yield the database, or the address of a server for as long as it runs."""
+    if asked.server:
+        with running(work, work / ARTIFACTS) as address:
+            yield address
+    else:
+        yield str(work / "mlflow.db")
+
+
+def play(
+    bench: Bench,
+    large: Large,
+    turn: int,
+    place: str,
+    found: dict[str, list[dict[str, float]]],
+) -> None:
     """Time everything once; every other round in reverse."""
-    database = str(bench.work / "mlflow.db")
 
     def packed() -> None:
         with bench.registry(large.size) as registry:
             run(PACK, "pack", large.folder, registry.reference("bench/pack:v1"))
 
     def alone() -> None:
-        run(ALONE, "mlflow", large.file, database)
+        run(ALONE, "mlflow", large.file, place)
 
     def logged() -> None:
         # MLflow's own copy takes touched memory first
         with bench.registry(3 * large.size) as registry:
-            run(LOG, "log_model", large.file, database, registry.reference("bench/log:v1"))
+            run(LOG, "log_model", large.file, place, registry.reference("bench/log:v1"))
 
     def run(name: str, *words: str | Path) -> None:
         done = bench.timed(name, sys.executable, HERE / "log_large.py", *words)
         found[name].append(json.loads(done.output.splitlines()[-1]))
+        shutil.rmtree(bench.work / ARTIFACTS, ignore_errors=True)  # what a server has taken
 
     entrants: list[Callable[[], None]] = [packed, alone, logged]
     for entrant in entrants if turn % 2 == 0 else reversed(entrants):
