@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -620,6 +621,20 @@ def test_tools_are_not_told_of_a_kit_whose_check_fails(remote: str, tmp_path: Pa
         kitline.promote(
             pack(tmp_path, remote, "a"), "production", check="false", plugins=with_tool(tool)
         )
+    assert tool.told == []
+
+
+def test_tools_are_not_told_of_a_move_that_another_has_followed(
+    remote: str, tmp_path: Path
+) -> None:
+    tool = Tool()
+    kits = [pack(tmp_path, remote, name) for name in "ab"]
+    other = f"{sys.executable} -m kitline promote {kits[1]} production"
+
+    moved = kitline.promote(kits[0], "production", check=other, plugins=with_tool(tool))
+
+    assert held(remote) == digest(kits[1])
+    assert (moved.changed, moved.seq) == (True, 1)
     assert tool.told == []
 
 

@@ -109,7 +109,9 @@ def promote(
         moved = mover.move(PROMOTE, lambda _: manifest.digest)
         if check is not None and moved.record is not None:
             choice = Choice(store, stage, place, settings, stores)
-            check_promotion(check, mover, moved, lambda history: choice.find(history, None, None))
+            moved = check_promotion(
+                check, mover, moved, lambda history: choice.find(history, None, None)
+            )
         return finish(
             store,
             stage,

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from kitline.errors import KitlineError, PromotionUndone
@@ -24,8 +25,10 @@ if TYPE_CHECKING:
 
 def check_promotion(
     command: str, mover: Mover, moved: Moved, choose: Callable[[History], Digest]
-) -> None:
-    """Run the check of a promotion; `choose` says where the stage goes back to.
+) -> Moved:
+    """Run the check of a promotion; `choose` says where the stage goes back to if it fails.
+
+    Returns the move with the history as it is after the check, which may take long.
 
     The command runs in a shell and finds `KITLINE_REFERENCE` (pinned), `KITLINE_DIGEST`,
     `KITLINE_STAGE` and `KITLINE_PREVIOUS` in its environment. What it prints goes to stderr, since
@@ -41,7 +44,7 @@ def check_promotion(
         _go_back(mover, moved, choose, "the check was interrupted", name)
         raise stopped
     if code == 0:
-        return
+        return replace(moved, history=_read(mover))
     ended = f"ended with {code}" if code >= 0 else f"was killed by signal {-code}"
     found = f"the check {without_passwords(command)!r} {ended}"
     left = _go_back(mover, moved, choose, found, name)
@@ -70,10 +73,7 @@ def _go_back(
     mover: Mover, moved: Moved, choose: Callable[[History], Digest], reason: str, name: str
 ) -> tuple[str, Digest]:
     """Roll the stage back, unless somebody has moved it on; say where it is now."""
-    from dataclasses import replace
-
-    record = moved.record
-    history = RecordReader(mover.store, mover.stage, workers=mover.workers).read().history
+    record, history = moved.record, _read(mover)
     if record is None or history.head is None or history.head.digest != record.digest:
         return f"{name} has been moved on meanwhile and holds {history.kit}", moved.kit
     try:
@@ -81,3 +81,7 @@ def _go_back(
     except KitlineError as cause:
         return f"{name} could not go back and still holds {moved.kit}: {cause}", moved.kit
     return f"{name} went back to {back.kit}", back.kit
+
+
+def _read(mover: Mover) -> History:
+    return RecordReader(mover.store, mover.stage, workers=mover.workers).read().history

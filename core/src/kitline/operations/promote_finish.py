@@ -35,7 +35,8 @@ def finish(
     """
     record = moved.record or moved.head
     write_backs: tuple[WriteBack, ...] = ()
-    if moved.record is not None:
+    # if it has been moved on meanwhile, whoever did that tells them, and later
+    if moved.record is not None and moved.history.kit == moved.kit:
         write_backs = tell_tools(
             plugins_or_default(plugins, settings), store, stage, moved, settings
         )
