@@ -8,5 +8,9 @@
 from __future__ import annotations
 
 import os
+import sys
+from pathlib import Path
 
 collect_ignore = [] if os.environ.get("KITLINE_IN_AIRFLOW") else ["in_airflow"]
+
+sys.path.insert(0, str(Path(__file__).parent))  # airflow_process, for tests that start commands
