@@ -106,6 +106,21 @@ def test_no_name_adds_to_the_page(hostile: Lineage) -> None:
     assert "https://" not in text
 
 
+def test_a_notebook_shows_the_page_in_a_frame_that_runs_nothing(hostile: Lineage) -> None:
+    frames: list[dict[str, str | None]] = []
+
+    class Frame(HTMLParser):
+        def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+            assert tag == "iframe"
+            frames.append(dict(attrs))
+
+    Frame(hostile._repr_html_()).close()
+
+    [frame] = frames
+    assert frame["srcdoc"] == hostile.render("html")
+    assert frame["sandbox"] is None  # nothing is allowed
+
+
 def test_nothing_in_the_picture_covers_something_else() -> None:
     middle = range(2, 30)
     rows = tuple((1, n, "data") for n in middle) + tuple((n, 40, "base") for n in middle)

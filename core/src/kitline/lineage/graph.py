@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from functools import cached_property
+from html import escape
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from kitline.errors import UsageError
@@ -195,6 +196,12 @@ class Lineage:
         if format not in FORMATS:
             raise UsageError(f"there is no format {format!r}; choose one of {', '.join(FORMATS)}")
         return render(self, format)
+
+    def _repr_html_(self) -> str:
+        """Return the page in a frame, where its styles and the notebook's do not meet."""
+        page = escape(self.render("html"))
+        style = "width: 100%; height: 30rem; border: 0"
+        return f'<iframe title="lineage" sandbox srcdoc="{page}" style="{style}"></iframe>'
 
 
 def _grouped(edges: tuple[Edge, ...], end: str) -> dict[Digest, tuple[Edge, ...]]:
