@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import example, given
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from kitline.errors import InvalidReference
 from kitline.plugin import Digest, PinnedReference, Reference
@@ -18,6 +18,8 @@ TAGS = st.from_regex(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,8}", fullmatch=True)
 DIGESTS = st.from_regex(r"sha256:[0-9a-f]{64}", fullmatch=True)
 SEGMENT = r"(?!\.{1,2}(/|\Z))[A-Za-z0-9._@:+=,~-]{1,8}"
 PATHS = st.from_regex(rf"\A{SEGMENT}(/{SEGMENT}){{0,3}}\Z")
+# a busy machine is no failure
+UNHURRIED = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
 @pytest.mark.parametrize(
@@ -98,6 +100,7 @@ def test_every_other_spelling_is_refused(text: str, part: str) -> None:
     assert "secret" not in str(caught.value)
 
 
+@UNHURRIED
 @given(host=HOSTS, name=NAMES, tag=st.none() | TAGS, digest=st.none() | DIGESTS, path=PATHS)
 def test_an_address_is_read_back_from_its_text(
     host: str, name: str, tag: str | None, digest: str | None, path: str
@@ -116,6 +119,7 @@ def test_an_address_is_read_back_from_its_text(
     assert found.path == path
 
 
+@UNHURRIED
 @given(st.text() | st.text().map(lambda text: f"modelkit://{PINNED}{text}"))
 @example(f"modelkit://{PINNED}/\ud800")
 def test_whatever_is_accepted_has_one_spelling(text: str) -> None:
