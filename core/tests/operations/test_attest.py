@@ -6,6 +6,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from kitline.testing.trees import SMALL_KIT, write_tree
 
 if TYPE_CHECKING:
@@ -16,10 +18,11 @@ BASE = "https://kitline.io"
 
 
 @pytest.fixture
-def kit(run: CommandLine, folder: Path, monkeypatch: pytest.MonkeyPatch) -> str:
-    """A kit in the local store, a pair of keys and a predicate in the working directory."""
-    monkeypatch.setenv("KITLINE_KEY_PASSWORD", "")
-    run("keygen", "ours")
+def kit(run: CommandLine, folder: Path) -> str:
+    """A kit in the local store, a key and a predicate in the working directory."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    pem = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    Path("ours.key").write_bytes(pem)
     Path("said.json").write_text('{"a": 1}')
     return run("pack", folder, "-t", "iris:v1").pinned
 
