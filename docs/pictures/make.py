@@ -72,7 +72,7 @@ def hand_over() -> None:
     """The two chains, and the link between them."""
     picture = Picture("hand-over", 940, 330, "One digest at every hand-over")
     stations = [
-        ("data", "DVC", "a revision", "`meta: kit.digest`"),
+        ("data", "DVC", "a revision", "`meta.kitline.digest`"),
         ("data", "Kubeflow", "the training step", "`digest: str`"),
         ("model", "MLflow", "the logged model", "`kitline.digest`"),
         ("model", "Airflow", "evaluates, promotes", "`XCom, asset event`"),
