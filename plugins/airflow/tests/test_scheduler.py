@@ -94,7 +94,7 @@ def running(airflow: Airflow, environment: dict[str, str], *words: str) -> Itera
             with suppress(ProcessLookupError):
                 os.killpg(process.pid, number)
             with suppress(subprocess.TimeoutExpired):
-                process.wait(60)
+                process.wait(20)
         log.close()
 
 
@@ -184,5 +184,3 @@ def test_each_move_has_its_runs_and_no_restart_repeats_one(tmp_path: Path) -> No
         (4, str(three.digest)),
     ]
     assert {each["stage"] for each in moves} == {"production"}
-    log = (airflow.home / "triggerer.log").read_text()
-    assert "async thread was blocked" not in log

@@ -114,12 +114,12 @@ class _Watcher(BaseEventTrigger):
                     self.log.warning("cannot look at %s: %s", self.asset or self, error)
                     wait = pace.bad(error)
                     continue
+                wait = pace.good()
                 for move in moves:
                     yield _event(move)
                     seen = move
-                wait = pace.good()
-                if moves:
                     # Only what was handed on is remembered: ended in between, it is told again.
+                    # And Airflow starts no run for an event that comes while it makes one.
                     await asyncio.sleep(self.settled)
                     await memory.write(seen)
                     wait = max(0.0, wait - self.settled)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import threading
 import time
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
@@ -232,6 +233,14 @@ def test_300_triggers_at_a_slow_registry_never_block_the_loop(
 ) -> None:
     connected.inject(Fault.stall(seconds=2, times=None))
     pauses: list[float] = []
+    starved: list[float] = []  # how late a thread is that nothing but the machine holds up
+    ended = threading.Event()
+
+    def watch_machine() -> None:
+        while not ended.is_set():
+            before = time.monotonic()
+            time.sleep(0.1)
+            starved.append(time.monotonic() - before - 0.1)
 
     async def watch_loop() -> None:
         while True:
@@ -248,8 +257,12 @@ def test_300_triggers_at_a_slow_registry_never_block_the_loop(
             task.cancel()
         await asyncio.gather(*tasks, watching, return_exceptions=True)
 
+    machine = threading.Thread(target=watch_machine)
+    machine.start()
     asyncio.run(wait(75))
+    ended.set()
+    machine.join()
 
     assert connected.count("HEAD") >= 300  # each had its turn
     assert connected.count() / 75 < 10
-    assert max(pauses) < 0.2  # Airflow's threshold for its warning
+    assert max(pauses) < 0.2 + 2 * max(starved)  # 0.2: Airflow's threshold for its warning
