@@ -428,6 +428,23 @@ def test_a_revoked_kit_marks_what_was_made_from_it(pack: Pack) -> None:
     assert 'class="kit model root revoked"' in found.render("html")
 
 
+def test_what_is_said_of_an_ancestor_later_is_seen_without_an_index(
+    registry: LocalRegistry, pack: Pack
+) -> None:
+    data = pack(f"{registry.host}/team/data:v1", "train.csv")
+    model = pack(f"{registry.host}/team/iris:v1", parents=[str(data)])
+    assert kitline.trace_lineage(str(model)).node.inherited == ()
+
+    revoked = Statement(
+        predicate_type="https://kitline.io/revocation/v1", predicate={"reason": "recalled"}
+    )
+    kitline.attest(data.reference, revoked)
+
+    found = kitline.trace_lineage(str(model), down=False)
+    assert found.by_digest[data.digest].marks == ("revoked: recalled",)
+    assert f"{registry.host}/team/data" in {each.repository for each in found.rests_on}
+
+
 def test_a_hostile_edge_leads_nowhere_else(
     local_registry: LocalRegistry, pack: Pack, other_machine: Callable[[], None]
 ) -> None:

@@ -229,10 +229,15 @@ def find_children(index: LineageIndex, digest: Digest) -> list[tuple[Digest, str
 
 
 def find_unread(index: LineageIndex) -> list[Digest]:
-    """Return the kits in `closure` that others name and that were not read yet."""
+    """Return the kits in `closure` that were not read where the index is in step.
+
+    That is the local store and repositories that were read whole; what was read of others just
+    once may have been said more of since.
+    """
     rows = index.database.execute(
         "SELECT k.digest FROM closure c JOIN kits k ON k.id = c.kit"
-        " WHERE NOT EXISTS (SELECT 1 FROM records r WHERE r.kit = c.kit) ORDER BY 1"
+        " WHERE NOT EXISTS (SELECT 1 FROM records r JOIN repositories p ON p.id = r.repository"
+        "  WHERE r.kit = c.kit AND p.read_at NOT NULL) ORDER BY 1"
     )
     return [Digest(row[0]) for row in rows]
 

@@ -75,7 +75,7 @@ class Walk:
 
     def climb(self, root: Digest) -> None:
         """Read the ancestors that were not read yet, wherever they are found."""
-        tried: set[Digest] = set()
+        tried = {root}
         while True:
             clear_closure(self._index)
             select_closure(self._index, [root], "up", self._depth)
