@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from kitline.oci.descriptor import Descriptor
+    from kitline.testing import LocalRegistry
     from kitline.trust.keys import PrivateKey
 
 NAME = "team/iris"
@@ -66,9 +67,9 @@ def put(store: MemoryStore, *parents: Digest | str) -> ImageManifest:
     return manifest
 
 
-def judge(store: MemoryStore, kit: ImageManifest, gate: Gate) -> str:
+def judge(store: MemoryStore, kit: ImageManifest, gate: Gate, **more: Any) -> str:
     """Return what the gate says against a kit; empty if it may be used."""
-    settings = replace(Settings.load(), policy=Policy(gates=(gate,)))
+    settings = replace(Settings.load(), policy=Policy(gates=(gate,)), **more)
     asked = Reference(repository=NAME, digest=kit.digest)
     try:
         check_use(store, kit, asked, use="use", settings=settings)
@@ -130,6 +131,27 @@ def test_provenance_of_any_form_ends_nothing(
     attach(store, kit, Statement(predicate_type=PROVENANCE, predicate=predicate))
 
     assert judge(store, kit, revoking(key)) == ""
+
+
+def test_addresses_that_do_not_answer_end_the_search_and_the_mirrors_are_asked(
+    store: MemoryStore, key: PrivateKey, local_registry: LocalRegistry
+) -> None:
+    """Nobody listens on port 1, wherever provenance says that parents lie."""
+    parent = put(store)
+    mirror = f"{local_registry.host}/mirror/data"
+    local_registry.content.put_manifest("mirror/data", parent.raw)
+    kit = put(store, parent.digest, Digest.of(b"missing"))
+    store.remove_manifest(parent.digest)
+    stated = made_from(*(Digest.of(str(number).encode()) for number in range(30)))
+    for number, each in enumerate(stated["buildDefinition"]["resolvedDependencies"]):
+        each["uri"] = f"oci://127.0.0.1:1/repository-{number}"
+    attach(store, kit, Statement(predicate_type=PROVENANCE, predicate=stated))
+
+    said = judge(store, kit, revoking(key), mirrors=(mirror,))
+
+    assert f"parent {Digest.of(b'missing')} (data) cannot be found" in said
+    assert f"parent {Digest.of(b'1')} cannot be found" in said
+    assert f"{parent.digest} (data) cannot be found" not in said
 
 
 @pytest.mark.parametrize("reason", [None, 5, [], "\x1b[2J" * 100, "x" * 10_000])

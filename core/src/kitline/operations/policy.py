@@ -105,7 +105,9 @@ def check_use(
 
     with ExitStack() as stack:
         opened = stack.enter_context(Stores(settings)) if stores is None else stores
-        case = Case(store, manifest, reference, opened)
+        # whoever may attach provenance names addresses that are asked; they cannot take long
+        hasty = stack.enter_context(Stores(replace(settings, tries=1)))
+        case = Case(store, manifest, reference, opened, hasty)
         problems = [f"{each} [{gate.origin}]" for gate in gates for each in case.judge(gate)]
     if problems:
         raise PolicyError(f"policy refuses to {use} {str(store.pin(manifest.digest))!r}:", problems)

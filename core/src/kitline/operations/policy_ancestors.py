@@ -11,7 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
-from kitline.errors import InvalidReference, KitlineError
+from kitline.errors import InvalidReference, KitlineError, RegistryUnreachable
 from kitline.oci.digest import Digest
 from kitline.oci.json import decode
 from kitline.oci.manifest import ImageIndex
@@ -22,7 +22,7 @@ from kitline.trust.predicate_types import PROVENANCE
 from kitline.trust.verify import examine
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from kitline.oci.manifest import Manifest
     from kitline.operations.policy_places import Place, Places
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 COUNT_LIMIT = 500
 """How many ancestors of one kit are looked at."""
-ADDRESS_LIMIT = 16
+ADDRESS_LIMIT = 8
 """How many repositories that provenance names are asked, for one kit and its ancestors."""
 _CHAIN_SHOWN = 4
 _ROLE_SHOWN = 40
@@ -86,23 +86,30 @@ class _Named:
 
 
 def find_family(
-    manifest: Manifest, found_in: Sequence[Place], places: Places, stores: Stores
+    manifest: Manifest, found_in: Sequence[Place], places: Places, stores: Stores, hasty: Stores
 ) -> Family:
-    """Find a kit's ancestors, the nearest first, each once."""
+    """Find a kit's ancestors, the nearest first, each once.
+
+    `hasty` opens what provenance names: an address there may be anybody's choice.
+    """
     kit = Kin(digest=manifest.digest, places=tuple(found_in), manifest=manifest)
-    return _Search(places, stores).run(kit)
+    return _Search(places, stores, hasty).run(kit)
 
 
 class _Search:
     """One walk upward."""
 
-    def __init__(self, places: Places, stores: Stores) -> None:
+    def __init__(self, places: Places, stores: Stores, hasty: Stores) -> None:
         self._places = places
         self._stores = stores
+        self._hasty = hasty
+        self._silent: set[Place] = set()
+        self._hosts: set[str] = set()
         self._unread: list[str] = []
         self._asked: dict[str, Store | None] = {}
 
     def run(self, kit: Kin) -> Family:
+        self._hosts = {_host(each.name) for each in kit.places}
         found = {kit.digest: kit}
         waiting = [kit]
         while waiting:
@@ -149,10 +156,15 @@ class _Search:
         silent: list[str] = []
         manifest = None
         for place in self._candidates(child, named.uri, digest):
+            if place in self._silent:
+                silent.append(f"{place.name!r} does not answer")
+                continue
             try:
                 manifest_here = place.find_manifest(digest)
             except KitlineError as cause:
                 silent.append(f"{place.name!r} cannot be asked for {digest}: {cause}")
+                if isinstance(cause, RegistryUnreachable):
+                    self._silent.add(place)
                 continue
             if manifest_here is not None:
                 manifest = manifest_here
@@ -176,31 +188,31 @@ class _Search:
         held = [name for name in local.list() if local.open(name).find_manifest(digest)]
         stores = [
             *(each.store for each in child.places),
-            *self._at([uri]),
+            *self._stated_place(uri),
             *(self._stores.open_local(name) for name in held),
-            *self._at(self._stores.settings.mirrors),
+            *(self._stores.open(Reference.parse(each)) for each in self._stores.settings.mirrors),
         ]
         return self._places.all_of(stores)
 
-    def _at(self, addresses: Iterable[str]) -> Iterator[Store]:
-        """Open the repositories that addresses name; those that may not be asked are left out."""
-        for address in addresses:
-            try:
-                reference = Reference.parse(address.removeprefix("oci://"))
-            except InvalidReference:
-                continue
-            name = reference.name
-            if name not in self._asked and len(self._asked) < ADDRESS_LIMIT:
-                self._asked[name] = self._open(reference)
-            found = self._asked.get(name)
-            if found is not None:
-                yield found
-
-    def _open(self, reference: Reference) -> Store | None:
+    def _stated_place(self, uri: str) -> list[Store]:
+        """Open the repository that provenance names, unless it may not or need not be asked."""
         try:
-            return None if reference.is_bare else self._stores.open(reference)
-        except KitlineError:
-            return None
+            reference = Reference.parse(uri.removeprefix("oci://"))
+        except InvalidReference:
+            return []
+        name = reference.name
+        if name not in self._asked and len(self._asked) < ADDRESS_LIMIT:
+            stores = self._stores if _host(name) in self._hosts else self._hasty
+            try:
+                self._asked[name] = None if reference.is_bare else stores.open(reference)
+            except KitlineError:
+                self._asked[name] = None
+        found = self._asked.get(name)
+        return [] if found is None else [found]
+
+
+def _host(name: str) -> str:
+    return name.partition("/")[0]
 
 
 def _named_parents(text: str) -> Iterator[tuple[Digest | None, str]]:

@@ -37,12 +37,18 @@ class Case:
     """What the gates judge."""
 
     def __init__(
-        self, store: Store, manifest: Manifest, reference: AnyReference, stores: Stores
+        self,
+        store: Store,
+        manifest: Manifest,
+        reference: AnyReference,
+        stores: Stores,
+        hasty: Stores,
     ) -> None:
         self._store = store
         self._manifest = manifest
         self._reference = reference
         self._stores = stores
+        self._hasty = hasty
         self._all = Places()
 
     def judge(self, gate: Gate) -> Iterator[str]:
@@ -174,7 +180,7 @@ class Case:
 
     @cached_property
     def _family(self) -> Family:
-        family = find_family(self._manifest, self._places, self._all, self._stores)
+        family = find_family(self._manifest, self._places, self._all, self._stores, self._hasty)
         unread = family.unread if self._named_place else (*family.unread, _UNASKED)
         return Family(kin=family.kin, unread=unread)
 
