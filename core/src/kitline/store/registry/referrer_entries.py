@@ -7,9 +7,9 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from kitline.errors import InvalidDigest, MalformedContent, VerificationError
+from kitline.oci import media_types
 from kitline.oci.descriptor import Descriptor
 from kitline.oci.digest import Digest
-from kitline.oci import media_types
 from kitline.oci.json import decode
 from kitline.oci.manifest import SIZE_LIMIT
 from kitline.store.parallel import run_all
