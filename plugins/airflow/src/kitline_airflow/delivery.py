@@ -100,7 +100,6 @@ def emit_events(
 
 def last_key(outlet: Any) -> str | None:
     """Return the partition key that the outlet's last event of ours carried."""
-    from kitline_airflow.asset_history import last_extra
+    from kitline_airflow.asset_history import recent_keys
 
-    extra = last_extra(outlet, "partition_key")
-    return None if extra is None else str(extra["partition_key"])
+    return next(iter(recent_keys(outlet)), None)

@@ -103,13 +103,29 @@ def relay_partitions(context: Mapping[str, Any], outlet: Any) -> list[KitEvent]:
     """Give an outlet one partition key for each event that started this run (Airflow 3.3).
 
     Events of watchers carry no partition key; a DAG of one task that calls this stands between a
-    watched asset and DAGs that want one run for each digest.
+    watched asset and DAGs that want one run for each digest. What the outlet was told before, such
+    as a promotion that a trigger told again after a restart, is left out.
     """
-    kits = kit_events(context)
-    accessor = context["outlet_events"][outlet]
+    from kitline_airflow.asset_history import recent_keys
+
+    told = recent_keys(outlet)
+    kits = []
+    for kit in kit_events(context):
+        key = str(kit.partition_key)
+        # a move has a number and is told once; a digest may come back, but not twice in a row
+        if key in (told if kit.seq is not None else told[:1]):
+            continue
+        kits.append(kit)
+        told.insert(0, key)
     if kits:
-        accessor.extra = {"digest": kits[-1].digest, "reference": kits[-1].reference}
-        accessor.add_partitions([str(each.partition_key) for each in kits])
+        keys = [str(each.partition_key) for each in kits]
+        accessor = context["outlet_events"][outlet]
+        accessor.extra = {
+            "digest": kits[-1].digest,
+            "reference": kits[-1].reference,
+            "partition_keys": keys,
+        }
+        accessor.add_partitions(keys)
     return kits
 
 

@@ -181,6 +181,7 @@ with DAG("plain_task", schedule=None, start_date=start) as dag:
     assert xcom(done, "pack_and_promote", "receipt")["digest"] == digest
 
 
+@pytest.mark.slow
 @airflow_3
 def test_two_digests_of_one_outlet_have_two_keys_and_the_same_one_none(
     connected: LocalRegistry, model: Path
@@ -242,6 +243,7 @@ with DAG("lineage_run", schedule=None, start_date=start) as dag:
     assert versions == [digest]
 
 
+@pytest.mark.slow
 def test_a_digest_that_another_run_handled_is_skipped(
     connected: LocalRegistry, model: Path
 ) -> None:
