@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import kitline
 import pytest
-from kitline.plugin import Invocation, Parent
+from kitline.plugin import Collected, FolderTree, Invocation, Origin, Parent, provenance
 from kitline.testing.trees import write_tree
 
 if TYPE_CHECKING:
@@ -199,6 +199,28 @@ def test_provenance_is_signed_where_a_key_is_set(
     assert said.predicate_type == SLSA
     assert said.signed_by
     assert len(kitline.inspect(made.reference).referrers) == 1
+
+
+def test_what_an_importer_says_of_the_making_is_signed_where_a_key_is_set(
+    run: CommandLine, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("KITLINE_KEY_PASSWORD", "")
+    assert run("keygen", tmp_path / "ours").code == 0
+    monkeypatch.setenv("KITLINE_SIGN_KEY", str(tmp_path / "ours.key"))
+    collected = Collected(
+        tree=FolderTree(folder),
+        origin=Origin(importer="test", source="test:1"),
+        recipe="test/1",
+        statements=(provenance(build_type="https://example.com/b", external_parameters={}),),
+    )
+
+    for _ in range(2):
+        made = kitline.pack_collected(collected, "iris:v1")
+
+    public = str(tmp_path / "ours.pub")
+    [said] = kitline.list_attestations(made.reference, key=public).signed
+    assert said.predicate_type == SLSA
+    kitline.verify(made.reference, key=public, attestations=[SLSA], signature=False)
 
 
 def test_provenance_stays_below_8_kib_however_much_there_is_to_tell(folder: Path) -> None:

@@ -37,7 +37,7 @@ EVENT = PushedEvent(
 def _install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[InstallPlugin]:
     """Install a one-module plugin: name of the entry point, distribution, source text."""
     monkeypatch.syspath_prepend(str(tmp_path))
-    monkeypatch.setenv("KITLINE_DISABLE_PLUGINS", "mlflow,dvc")
+    monkeypatch.setenv("KITLINE_DISABLE_PLUGINS", "airflow,dvc,kfp,mlflow")
     modules = []
 
     def install(name: str, distribution: str, source: str) -> None:
@@ -136,7 +136,10 @@ def test_a_hook_with_an_unknown_argument_fails_its_plugin_only(install: InstallP
     assert plugins.pushed(EVENT) == ()
 
 
-@pytest.mark.parametrize("disabled", ["example,mlflow,dvc", "kitline-example , mlflow,dvc", "all"])
+@pytest.mark.parametrize(
+    "disabled",
+    ["example,airflow,dvc,kfp,mlflow", "kitline-example , airflow,dvc,kfp,mlflow", "all"],
+)
 def test_the_environment_disables_plugins(
     install: InstallPlugin, monkeypatch: pytest.MonkeyPatch, disabled: str
 ) -> None:
@@ -195,8 +198,11 @@ def test_an_installed_plugin_that_offers_something_else_is_said_to_be_there() ->
     )
 
 
-def test_a_failed_plugin_is_the_hint_for_its_schemes(install: InstallPlugin) -> None:
-    install("kfp", "kitline-kfp", "raise RuntimeError('too old')\n")
+def test_a_failed_plugin_is_the_hint_for_its_schemes(
+    install: InstallPlugin, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    install("kfp", "kitline-kfp", "raise RuntimeError('too old')\n")  # in front of the real one
+    monkeypatch.setenv("KITLINE_DISABLE_PLUGINS", "airflow,dvc,mlflow")
     with pytest.raises(PluginError, match=r"no plugin reads 'kfp' .*RuntimeError: too old"):
         Plugins.load().importer_for("kfp:data")
 

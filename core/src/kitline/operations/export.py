@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from kitline.kit.load import load_kit
 from kitline.operations.defaults import plugins_or_default, settings_or_default
+from kitline.operations.notebook import shown
 from kitline.operations.policy import check_found, policy_limits
 from kitline.operations.stores import Stores, read_reference
 from kitline.store.progress import SILENT
@@ -66,7 +67,7 @@ def export(
     """
     from kitline.plugin.records import ExportContext, Kit
 
-    settings = settings_or_default(settings)
+    settings, progress = settings_or_default(settings), shown(progress)
     plugins = plugins_or_default(plugins, settings)
     name, _, place = target.partition(":")
     exporter = plugins.exporter(name)

@@ -9,6 +9,7 @@ from kitline.errors import UsageError
 from kitline.kit.pack import PackOptions
 from kitline.operations.defaults import plugins_or_default, settings_or_default
 from kitline.operations.known import answer_known
+from kitline.operations.notebook import shown
 from kitline.operations.pack import need_target, pack_tree
 from kitline.operations.parents import resolve_parents, unique_parents
 from kitline.operations.stores import Stores, read_reference
@@ -52,7 +53,7 @@ def import_(
         SourceError: if the source is missing or not ready.
         WriteBackFailed: if the tool could not be told and the settings require it.
     """
-    settings = settings_or_default(settings)
+    settings, progress = settings_or_default(settings), shown(progress)
     plugins = plugins_or_default(plugins, settings)
     reference = need_target(read_reference(to))
     importer = plugins.importer_for(source)
@@ -139,7 +140,7 @@ def pack_collected(
         SourceError: if the collected tree cannot be a kit.
         WriteBackFailed: if the tool could not be told and the settings require it.
     """
-    settings = settings_or_default(settings)
+    settings, progress = settings_or_default(settings), shown(progress)
     return pack_tree(
         collected.tree,
         need_target(read_reference(to)),

@@ -103,12 +103,11 @@ def land_kit(
     from kitline.operations.provenance import attach_provenance
     from kitline.operations.receipts import make_receipt
     from kitline.operations.results import KitResult
-    from kitline.operations.statements import attach_all
 
     in_registry, tag = is_registry(reference), reference.tag
     landed = land(store, manifest, settings, tag=tag, in_registry=in_registry, may_move=move)
     said = [each for each in statements if provenance or each.predicate_type != PROVENANCE]
-    attached = attach_all(store, manifest, said)
+    attached = _attach_statements(store, manifest, settings, said)
     run = invocation or Invocation.from_environment()
     if provenance and (run or not any(each.predicate_type == PROVENANCE for each in said)):
         attached += attach_provenance(
@@ -142,6 +141,23 @@ def land_kit(
         write_backs=write_backs,
         warnings=(*warnings, *landed.warnings, *attached.warnings, *unnoted),
     )
+
+
+def _attach_statements(
+    store: Store, manifest: Manifest, settings: Settings, statements: Sequence[Statement]
+) -> Attached:
+    """Attach what an importer says; its provenance is signed if the settings name a key."""
+    from kitline.operations.provenance import attach_signed
+    from kitline.operations.statements import attach, attach_all
+
+    key = settings.sign_key
+
+    def attach_one(store: Store, manifest: Manifest, statement: Statement) -> Digest:
+        if key is None or statement.predicate_type != PROVENANCE:
+            return attach(store, manifest, statement)
+        return attach_signed(store, manifest, statement, key=key)
+
+    return attach_all(store, manifest, statements, attach_one=attach_one)
 
 
 def note_lineage(

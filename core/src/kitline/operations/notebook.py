@@ -9,7 +9,6 @@ from __future__ import annotations
 import sys
 import threading
 import time
-from html import escape
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -63,6 +62,8 @@ class _Bar:
             self._show("")
 
     def _draw(self) -> None:
+        from html import escape  # seldom needed, and its tables take time to load
+
         length = f' max="{self._total}" value="{self._done}"' if self._total else ""
         of = f" of {self._total / 1e6:,.0f}" if self._total else ""
         self._show(

@@ -11,6 +11,7 @@ from kitline.errors import SourceError, UsageError
 from kitline.kit.pack import PackOptions
 from kitline.operations.defaults import settings_or_default
 from kitline.operations.landing import land_kit
+from kitline.operations.notebook import shown
 from kitline.operations.stores import Stores, read_reference
 from kitline.store.progress import SILENT
 
@@ -70,7 +71,7 @@ def pack(
     """
     from kitline.kit.folder import FolderTree
 
-    settings = settings_or_default(settings)
+    settings, progress = settings_or_default(settings), shown(progress)
     reference = need_target(read_reference(to))
     root = Path(folder)
     if not root.is_dir():

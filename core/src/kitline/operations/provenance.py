@@ -55,18 +55,30 @@ def attach_provenance(
         signer = _load_signer(settings)
         if invocation is not None and _was_said(store, manifest.digest, invocation, signer):
             return NOTHING_ATTACHED
-        if signer is None:
-            digest = attach(store, manifest, statement)
-        else:
-            from kitline.trust.sign import attest
-
-            predicate = statement.predicate
-            digest = attest(store, manifest, PREDICATE_TYPE, predicate, signer).digest
+        digest = _attach(store, manifest, statement, signer)
     except KitlineError as cause:
         pinned = store.pin(manifest.digest)
         warning = f"the kit stands, but its provenance was not attached to {pinned}: {cause}"
         return Attached(warnings=(warning,))
     return Attached(said=((digest, statement),), warnings=left_out)
+
+
+def attach_signed(store: Store, manifest: Manifest, statement: Statement, *, key: str) -> Digest:
+    """Attach a statement signed by a key; one that this key signed is not written again."""
+    from kitline.trust.key_source import load_signer
+
+    return _attach(store, manifest, statement, load_signer(key))
+
+
+def _attach(
+    store: Store, manifest: Manifest, statement: Statement, signer: Signer | None
+) -> Digest:
+    if signer is None:
+        return attach(store, manifest, statement)
+    from kitline.trust.sign import attest
+
+    kind, predicate = statement.predicate_type, statement.predicate
+    return attest(store, manifest, kind, predicate, signer).digest
 
 
 def invocation_statement(

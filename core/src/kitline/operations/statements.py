@@ -24,7 +24,7 @@ from kitline.store.source import BytesSource
 from kitline.trust.statement import SIZE_LIMIT, build_statement, read_statement, statement_layer
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from kitline.oci.descriptor import Descriptor
     from kitline.oci.digest import Digest
@@ -130,12 +130,18 @@ def attach(store: Store, subject: Manifest, statement: Statement) -> Digest:
     return manifest.digest
 
 
-def attach_all(store: Store, subject: Manifest, statements: Iterable[Statement]) -> Attached:
+def attach_all(
+    store: Store,
+    subject: Manifest,
+    statements: Iterable[Statement],
+    *,
+    attach_one: Callable[[Store, Manifest, Statement], Digest] = attach,
+) -> Attached:
     """Attach statements to a kit that has landed; one that cannot be is a warning."""
     said, warnings = [], []
     for each in statements:
         try:
-            said.append((attach(store, subject, each), each))
+            said.append((attach_one(store, subject, each), each))
         except KitlineError as cause:
             warnings.append(
                 f"the kit stands, but a statement of type {each.predicate_type!r} was not attached"

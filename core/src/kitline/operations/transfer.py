@@ -10,6 +10,7 @@ from kitline.oci.manifest import ImageManifest
 from kitline.oci.reference import Reference
 from kitline.operations.defaults import plugins_or_default, settings_or_default
 from kitline.operations.landing import is_registry, land, note_lineage, tell_tools
+from kitline.operations.notebook import shown
 from kitline.operations.parents import read_parents
 from kitline.operations.policy import check_found, check_use
 from kitline.operations.results import KitResult
@@ -61,7 +62,7 @@ def push(
     Without `to`, the name of the source is taken. A bare name goes below the setting `registry`.
     `invocation` and `provenance` are those of `pack`.
     """
-    settings = settings_or_default(settings)
+    settings, progress = settings_or_default(settings), shown(progress)
     asked = read_reference(source)
     target = _remote_of(read_reference(to) if to else asked, settings)
     choices = _Choices(
@@ -107,7 +108,7 @@ def pull(
     Raises:
         PolicyError: if a policy does not allow it to be used; nothing was written.
     """
-    settings = settings_or_default(settings)
+    settings, progress = settings_or_default(settings), shown(progress)
     asked = read_reference(source)
     remote = _remote_of(asked, settings)
     local_name = read_reference(name) if name else asked
@@ -157,7 +158,7 @@ def copy(
         PolicyError: if a policy does not allow it to be used. Pushing is no use: what was made here
             has to get where others judge it.
     """
-    settings = settings_or_default(settings)
+    settings, progress = settings_or_default(settings), shown(progress)
     asked, target = read_reference(source), read_reference(to)
     is_push = isinstance(asked, Reference) and asked.is_bare and is_registry(target)
     choices = _Choices(

@@ -14,6 +14,7 @@ from kitline.kit.load import load_kit
 from kitline.kit.unpack import Pick
 from kitline.kit.unpack import unpack as unpack_layers
 from kitline.operations.defaults import settings_or_default
+from kitline.operations.notebook import shown
 from kitline.operations.policy import check_found, policy_limits
 from kitline.operations.remotes import base_chain, base_digest
 from kitline.operations.stores import Stores, read_reference
@@ -84,6 +85,7 @@ def unpack(
             from, to be used.
     """
     chosen = parse_filters(filters)
+    progress = shown(progress)
     with Stores(settings_or_default(settings)) as stores:
         found = stores.find(read_reference(source))
         check_found(found, stores, use="unpack")
