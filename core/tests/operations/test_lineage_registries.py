@@ -4,19 +4,17 @@ from __future__ import annotations
 
 import json
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import kitline
 import pytest
 from kitline.lineage.edge import build_edge
 from kitline.oci.digest import Digest
-from kitline.oci.manifest import ImageIndex
 from kitline.oci.reference import PinnedReference
 from kitline.operations.settings import Settings
 from kitline.operations.stores import Stores, read_reference
 from kitline.plugin import Invocation
-from kitline.store.registry.referrer_tags import fallback_tag, referrer_tag
+from kitline.store.registry.referrer_tags import referrer_tag
 from kitline.testing.processes import olareg
 
 if TYPE_CHECKING:
@@ -116,25 +114,20 @@ def test_a_dataset_with_ten_thousand_children_answers(
 @pytest.mark.registry
 @pytest.mark.slow
 def test_a_dataset_with_ten_thousand_children_answers_on_olareg(
-    tmp_path: Path, folder: Path, isolated_home: Path
+    tmp_path: Path, folder: Path, isolated_home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    # olareg 0.2.1 stops answering for good when several connections read a repository this large
+    monkeypatch.setenv("KITLINE_CONCURRENCY", "1")
     data = pack(folder, "many/data:v1", "train.csv", "a\n")
     layout = isolated_home / "kitline" / "store" / "many" / "data"
     index = json.loads((layout / "index.json").read_text())
     with Stores(Settings.load()) as stores:
         parent = stores.open_local("many/data").get_manifest(data.digest)
     (layout / "blobs/sha256" / Digest.of(b"{}").hex).write_bytes(b"{}")
-    entries = []
     for each in edges_of(parent, "reg.example"):
         (layout / "blobs/sha256" / each.digest.hex).write_bytes(each.raw)
         note = {"org.opencontainers.image.ref.name": referrer_tag(data.digest, each)}
         index["manifests"].append({**each.descriptor.to_json(), "annotations": note})
-        entries.append(replace(each.descriptor, artifact_type=each.artifact_type))
-    # olareg makes its own list of referrers from a fallback index
-    listed = ImageIndex.build(manifests=entries)
-    (layout / "blobs/sha256" / listed.digest.hex).write_bytes(listed.raw)
-    note = {"org.opencontainers.image.ref.name": fallback_tag(data.digest)}
-    index["manifests"].append({**listed.descriptor.to_json(), "annotations": note})
     root = tmp_path / "served" / "many"
     root.mkdir(parents=True)
     layout.rename(root / "data")
