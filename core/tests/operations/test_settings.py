@@ -116,3 +116,20 @@ def test_two_policies_without_a_common_registry_allow_none() -> None:
     both = Policy(registries=("a.example",)).tighten(Policy(registries=("b.example",)))
 
     assert both.registries == ("none.invalid",)
+
+
+def test_a_system_file_that_cannot_be_looked_at_stops_everything(tmp_path: Path) -> None:
+    hidden = tmp_path / ("n" * 300)  # no name that long can be looked at, not even by root
+
+    with pytest.raises(InvalidSetting, match="may hold a policy and cannot be looked at"):
+        Settings.load(environment={}, folder=tmp_path, system=hidden)
+
+
+def test_the_policy_of_the_system_holds_whatever_users_say(tmp_path: Path) -> None:
+    system = tmp_path / "system.toml"
+    system.write_text("[policy]\nallow_plain_http = false\n")
+    (tmp_path / "kitline.toml").write_text("[policy]\nallow_plain_http = true\n")
+
+    settings = Settings.load(environment={}, folder=tmp_path, system=system)
+
+    assert not settings.policy.allow_plain_http

@@ -188,8 +188,9 @@ class Settings:
         environment: Mapping[str, str] | None = None,
         folder: Path | None = None,
         options: Mapping[str, object] | None = None,
+        system: Path = SYSTEM_FILE,
     ) -> Settings:
-        """Collect the settings.
+        """Collect the settings; `system` is the file of the machine's administrator.
 
         Raises:
             InvalidSetting: naming the setting, where it was read and what it should be.
@@ -198,7 +199,7 @@ class Settings:
         values: dict[str, Any] = {"home": _default_home()}
         origins: dict[str, str] = {}
         policy = Policy()
-        for path in _files(environ, folder or Path.cwd()):
+        for path in _files(environ, folder or Path.cwd(), system):
             found = _read_file(path)
             policy = policy.tighten(_read_policy(found.pop("policy", {}), path, f"file {path}"))
             _take(values, origins, found, f"file {path}")
@@ -294,16 +295,29 @@ def _default_home() -> Path:
     return user_data_path("kitline")
 
 
-def _files(environ: Mapping[str, str], folder: Path) -> list[Path]:
+def _files(environ: Mapping[str, str], folder: Path, system: Path) -> list[Path]:
     from platformdirs import user_config_path
 
     user = environ.get("KITLINE_CONFIG")
-    found = [SYSTEM_FILE, Path(user) if user else user_config_path("kitline") / "config.toml"]
+    found = [
+        _need_look(system),
+        Path(user) if user else user_config_path("kitline") / "config.toml",
+    ]
     places = (each / PROJECT_FILE for each in (folder, *folder.parents))
     project = next((each for each in places if _is_file(each)), None)
     if user and not _is_file(Path(user)):
         raise InvalidSetting("config", "KITLINE_CONFIG", f"there is no file {user!r}")
     return [each for each in (*found, project) if each is not None and _is_file(each)]
+
+
+def _need_look(system: Path) -> Path:
+    """Refuse to go on where the machine's policy may lie but cannot be seen."""
+    try:
+        system.is_file()
+    except OSError as cause:
+        problem = f"may hold a policy and cannot be looked at: {cause.strerror}"
+        raise InvalidSetting("config", f"file {system}", problem) from cause
+    return system
 
 
 def _is_file(path: Path) -> bool:
