@@ -70,6 +70,7 @@ def test_a_second_run_on_the_same_data_gives_the_same_digest(
     assert xcom(first, "train") == xcom(second, "train")
 
 
+@pytest.mark.slow
 def test_promote_on_event_promotes_what_it_was_given(
     example: Callable[[str], Any], connected: LocalRegistry
 ) -> None:

@@ -191,6 +191,7 @@ def test_the_kit_of_a_partitioned_run_is_that_of_its_key() -> None:
         partition_kit(context)
 
 
+@airflow_3
 def test_events_of_a_watcher_become_one_partition_each() -> None:
     outlet = modelkit_asset("registry.example/team/iris", stage="by-digest")
     context = triggered(event({"payload": told(DIGEST)}), event({"payload": told(OTHER)}, 1))

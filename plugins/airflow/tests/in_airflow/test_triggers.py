@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import kitline
 import pytest
+from contexts import airflow_3
 from kitline.testing import BearerAuth, Fault, LocalRegistry
 from kitline_airflow import ModelKitConditionTrigger, StageMovedTrigger, TagMovedTrigger, polling
 from kitline_airflow.conditions import Condition
@@ -128,6 +129,7 @@ def test_a_tag_that_moves_fires_once_for_each_move(connected: LocalRegistry, mod
     assert first == {"digest": str(one.digest), "reference": str(one), "tag": "v1"}
 
 
+@airflow_3
 def test_after_a_restart_a_remembered_tag_fires_nothing_and_a_move_fires(
     connected: LocalRegistry, model: Path
 ) -> None:
@@ -149,6 +151,7 @@ def test_after_a_restart_a_remembered_tag_fires_nothing_and_a_move_fires(
     assert event["digest"] == str(two.digest)
 
 
+@airflow_3
 def test_an_event_that_was_not_handed_on_is_told_again(
     connected: LocalRegistry, model: Path
 ) -> None:
@@ -164,6 +167,7 @@ def test_an_event_that_was_not_handed_on_is_told_again(
     assert events[0] == events[1]
 
 
+@airflow_3
 def test_a_stage_replays_every_move_after_the_last_one_seen(
     connected: LocalRegistry, model: Path
 ) -> None:
