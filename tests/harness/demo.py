@@ -53,6 +53,8 @@ class Demo:
             "PYTHONWARNINGS": "ignore",
             "DVC_NO_ANALYTICS": "1",
         }
+        if self.registry:
+            more["KITLINE_LINEAGE"] = f"{self.name('cancer-data')},{self.name('cancer')}"
         return run(*words, env=self.environment | more, cwd=self.folder / "repository").stdout
 
     def json(self, *words: str) -> Any:
