@@ -310,6 +310,14 @@ def test_a_dataset_is_found_by_the_md5_that_dvc_gave_it(tmp_path: Path) -> None:
 
     assert [each.digest for each in kitline.find("dvc-md5", "8741865a.dir")] == [made.digest]
     assert kitline.find("dvc-md5", "other") == []
+
+
+def test_a_kit_of_a_step_that_mlflow_tracks_is_found_by_the_run_of_mlflow(pack: Pack) -> None:
+    step = Invocation(system="kfp", id="6f1b0c1e", parameters={"mlflowRunId": "0a1b"})
+    made = pack("iris:v1", invocation=step)
+
+    assert [each.digest for each in kitline.find("mlflow-run", "0a1b")] == [made.digest]
+    assert kitline.find("mlflow-run", "6f1b0c1e") == []
     with pytest.raises(UsageError, match="cannot find by 'colour'"):
         kitline.find("colour", "red")
 

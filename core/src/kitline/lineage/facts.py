@@ -178,12 +178,15 @@ def _provenance_ids(predicate: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         commit = _object(_object(each).get("digest")).get("gitCommit")
         if isinstance(commit, str) and _COMMIT.match(commit):
             yield GIT_COMMIT, commit
+    parameters = _object(definition.get("externalParameters"))
+    # a pipeline's step that MLflow tracks, too, belongs to a run of each
+    if tracked := _text(_object(parameters.get("parameters")).get("mlflowRunId")):
+        yield MLFLOW_RUN, tracked
     details = _object(predicate.get("runDetails"))
     metadata = _object(details.get("metadata"))
     run = _text(metadata.get("invocationId"))
     if not run:
         return
-    parameters = _object(definition.get("externalParameters"))
     system = _text(parameters.get("system"))
     if "mlflow" in _text(definition.get("buildType")):
         system = "mlflow"
