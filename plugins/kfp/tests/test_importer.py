@@ -190,6 +190,7 @@ def test_outputs_are_chosen_by_name_without_a_pipeline(finished: Path) -> None:
         ("{}", {"parameters": "yes"}, "'true' or 'false'"),
         ("{}", {"spec": "nowhere.yaml"}, "cannot read the pipeline"),
         ("{}/train/model", {}, "holds no finished task"),
+        ("{}/train", {}, "is one task; name the folder of its run"),
     ],
 )
 def test_what_cannot_be_a_kit_is_said(
@@ -230,7 +231,81 @@ def test_a_link_in_a_run_folder_is_not_followed(tmp_path: Path) -> None:
         collect(f"kfp:{tmp_path / 'run'}", model="train/model")
 
 
-@pytest.mark.parametrize("text", ["[", "[]", '{"artifacts": []}', '{"artifacts": {"model": 3}}'])
+def test_a_link_on_the_way_to_an_output_is_not_followed(tmp_path: Path) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "elsewhere/secret").write_text("secret")
+    address = f"{tmp_path / 'run'}/train/link/secret"
+    write_run(tmp_path / "run", {"model": {"artifacts": [{"uri": address}]}})
+    (tmp_path / "run/train/link").symlink_to(tmp_path / "elsewhere")
+
+    with pytest.raises(SourceError, match="is a link"):
+        collect(f"kfp:{tmp_path / 'run'}", model="train/model")
+
+
+def test_a_run_folder_that_is_reached_by_a_link_is_read(tmp_path: Path) -> None:
+    write_run(tmp_path / "run", {"model": {"artifacts": [{"uri": "/x/run/train/model"}]}})
+    (tmp_path / "run/train/model").write_text("weights")
+    (tmp_path / "latest").symlink_to(tmp_path / "run")
+
+    assert collect(f"kfp:{tmp_path / 'latest'}", model="train/model").tree.kitfile.model
+
+
+def test_what_looks_like_a_task_inside_an_output_is_content(tmp_path: Path) -> None:
+    write_run(tmp_path / "run", {"model": {"artifacts": [{"uri": "/x/run/train/model"}]}})
+    (tmp_path / "run/train/model").mkdir()
+    (tmp_path / "run/train/model/executor_output.json").write_text("[]")
+
+    found = collect(f"kfp:{tmp_path / 'run'}", model="train/model")
+
+    assert "model/executor_output.json" in [each.path for each in found.tree.entries()]
+
+
+def test_numbers_that_json_has_not_are_told_as_texts(tmp_path: Path) -> None:
+    metrics = {"uri": "/x/metrics", "metadata": {"loss": float("nan"), "rows": 10**400, "auc": 0.5}}
+    artifacts = {
+        "model": {"artifacts": [{"uri": "/x/run/train/model"}]},
+        "metrics": {"artifacts": [metrics]},
+    }
+    parameters = {"loss": float("nan"), "name é": "b", "best": float("-inf")}
+    write_run(tmp_path / "run", artifacts, parameters)
+    (tmp_path / "run/train/model").write_text("weights")
+    options = {"model": "train/model", "metrics": "train/metrics", "parameters": "true"}
+
+    made = kitline.import_(f"kfp:{tmp_path / 'run'}", "team/iris:v1", options=options)
+
+    assert made.warnings == ()
+    model = kitline.inspect(str(made)).kit.kitfile.model
+    assert model.parameters == {
+        "train.loss": "NaN", "train.name é": "b", "train.best": "-Infinity",
+    }  # fmt: skip
+    said = {each.predicate_type: each.predicate for each in kitline.read_statements(str(made))}
+    assert said["https://kitline.io/evaluation/v1"] == {"metrics": {"auc": 0.5}}
+
+
+def test_parameters_nested_without_end_are_a_clear_error(tmp_path: Path) -> None:
+    deep: Any = "x"
+    for _ in range(300):
+        deep = [deep]
+    artifacts = {"model": {"artifacts": [{"uri": "/x/run/train/model"}]}}
+    write_run(tmp_path / "run", artifacts, {"deep": deep})
+    (tmp_path / "run/train/model").write_text("weights")
+
+    with pytest.raises(UsageError, match="nested over 100 deep"):
+        collect(f"kfp:{tmp_path / 'run'}", model="train/model")
+
+
+MALFORMED = [
+    "[",
+    "[]",
+    '{"artifacts": []}',
+    '{"artifacts": {"model": 3}}',
+    '{"artifacts": {"model": {"artifacts": 3}}}',
+    '{"artifacts": {"model": {"artifacts": ["x"]}}}',
+    '{"artifacts": {"model": {"artifacts": [{"uri": 3}]}}}',
+]
+
+
+@pytest.mark.parametrize("text", MALFORMED)
 def test_malformed_outputs_are_clear_errors(tmp_path: Path, text: str) -> None:
     write_run(tmp_path / "run", {})
     (tmp_path / "run/train/executor_output.json").write_text(text)
@@ -239,9 +314,11 @@ def test_malformed_outputs_are_clear_errors(tmp_path: Path, text: str) -> None:
         collect(f"kfp:{tmp_path / 'run'}", model="train/model")
 
 
-def write_run(folder: Path, artifacts: dict[str, Any]) -> None:
+def write_run(
+    folder: Path, artifacts: dict[str, Any], parameters: "Mapping[str, Any] | None" = None
+) -> None:
     (folder / "train").mkdir(parents=True)
-    output = json.dumps({"artifacts": artifacts})
+    output = json.dumps({"artifacts": artifacts, "parameterValues": parameters or {}})
     (folder / "train/executor_output.json").write_text(output)
 
 

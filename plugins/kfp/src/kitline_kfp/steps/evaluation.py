@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import numbers
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -71,19 +72,23 @@ def numbers_of(metrics: Mapping[str, Any]) -> dict[str, Any]:
         number = _number(value)
         if number is None:
             raise UsageError(
-                f"metric {name!r} is {value!r}, which is no number; leave it away, or give the"
+                f"metric {name!r} is {value!r:.80}, which is no number; leave it away, or give the"
                 " artifact as docs"
             )
         found[str(name)] = whole_numbers(number)
     return found
 
 
-def _number(value: object) -> int | float | None:
+def _number(value: object) -> numbers.Real | None:
     if isinstance(value, str):  # clusters and other languages may hand numbers on as texts
         try:
             value = float(value)
         except ValueError:
             return None
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+    if isinstance(value, bool) or not isinstance(value, numbers.Real):
         return None
-    return value
+    try:
+        finite = math.isfinite(value)
+    except OverflowError:  # an integer that no float holds, which readers in other languages lose
+        return None
+    return value if finite else None
