@@ -103,6 +103,17 @@ def test_a_platform_may_lie_around_the_pipeline(root: Path) -> None:
     }
 
 
+def test_a_task_with_a_display_name_keeps_its_types(root: Path) -> None:
+    (root / "train-iris" / RUN / "train").rename(root / "train-iris" / RUN / "Train é")
+    task = {"componentRef": {"name": "comp-train"}, "taskInfo": {"name": "Train é"}}
+    spec = {**SPEC, "root": {"dag": {"tasks": {"train": task}}}}
+
+    run = cluster_run(root, pipeline_spec=spec, run_details=None)
+
+    kinds = {each.name: each.kind for task in run.tasks() for each in task.artifacts}
+    assert kinds == {"model": "system.Model", "data": "system.Dataset", "log": None}
+
+
 def test_of_several_attempts_the_last_is_taken_and_said(root: Path) -> None:
     import os
 
@@ -121,7 +132,7 @@ def test_of_several_attempts_the_last_is_taken_and_said(root: Path) -> None:
     with entry.open(0) as stream:
         stream.readinto(memoryview(buffer))
     assert buffer == b"1,2"
-    assert "2 attempts" in tree.warnings[0]
+    assert "was written 2 times" in tree.warnings[0]
 
 
 @pytest.mark.parametrize(
@@ -164,7 +175,7 @@ def server(root: Path) -> Iterator[str]:
     ApiServer.runs = {RUN: run_json(str(root))}
     ApiServer.tokens = []
     with ThreadingHTTPServer(("127.0.0.1", 0), ApiServer) as found:
-        thread = threading.Thread(target=found.serve_forever, daemon=True)
+        thread = threading.Thread(target=found.serve_forever, args=(0.02,), daemon=True)
         thread.start()
         yield f"127.0.0.1:{found.server_port}"
         found.shutdown()

@@ -126,7 +126,8 @@ class ClusterRun:
         said: tuple[str, ...] = ()
         if len(by_salt) > 1:
             said = (
-                f"output {task}/{name} was written by {len(by_salt)} attempts; the last was taken",
+                f"output {task}/{name} was written {len(by_salt)} times, by attempts or rounds of a"
+                " loop; the last was taken",
             )
         source = partial(
             ObjectSource,

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from kitline.errors import SourceError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
 _SIZE_LIMIT = 64 << 20
 
@@ -49,16 +49,30 @@ class PipelineSpec:
     def from_json(cls, value: object) -> PipelineSpec:
         """Read what a pipeline says of its components; what it does not say is left out."""
         kinds = {}
-        for key, component in _items(_get(value, "components")):
-            for name, output in _items(_get(component, "outputDefinitions", "artifacts")):
-                kind = _get(output, "artifactType", "schemaTitle")
-                if isinstance(kind, str):
-                    kinds[key.removeprefix("comp-"), name] = kind
+        components = _items(_get(value, "components"))
+        for key, component in components:
+            for name, kind in _kinds(component):
+                kinds[key.removeprefix("comp-"), name] = kind
+        # clusters name the outputs of a task after its display name
+        known = dict(components)
+        for graph in (_get(value, "root"), *known.values()):
+            for _, task in _items(_get(graph, "dag", "tasks")):
+                shown = _get(task, "taskInfo", "name")
+                component = known.get(str(_get(task, "componentRef", "name")))
+                for name, kind in _kinds(component):
+                    kinds.setdefault((str(shown), name), kind)
         return cls(kinds=kinds)
 
     def find(self, task: str, name: str) -> str | None:
         """Return the type of an output; a loop's task is named after its component too."""
         return self.kinds.get((task.rpartition("/")[2], name))
+
+
+def _kinds(component: object) -> Iterator[tuple[str, str]]:
+    for name, output in _items(_get(component, "outputDefinitions", "artifacts")):
+        kind = _get(output, "artifactType", "schemaTitle")
+        if isinstance(kind, str):
+            yield name, kind
 
 
 def _get(value: object, *keys: str) -> Any:
