@@ -9,10 +9,9 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
 from kitline.errors import InvalidSetting
-from kitline.plugin import Reference
+from kitline.plugin import Reference, without_passwords
 
 from kitline_kfp.versions import BASE_IMAGE, CONTAINER_IMAGE, PACKAGES, pin
 
@@ -49,8 +48,7 @@ class Configuration:
 
     def __post_init__(self) -> None:
         for url in self.index_urls:
-            parts = urlsplit(url)
-            if parts.username or parts.password:
+            if without_passwords(url) != url:  # a user, or a token in the query
                 raise InvalidSetting(
                     "index_urls", "configure", "holds a password; put it into the image's pip.conf"
                 )
