@@ -84,6 +84,8 @@ def test_the_command_line_does_what_the_component_does(run: "LocalRun", tmp_path
     assert done.pinned == pushed["reference"]
     said = json.loads(output.read_text())
     assert said["parameterValues"] == pushed
+    # flat texts, which clusters bring back as they are
+    assert {type(value) for value in run.metadata("push-modelkit", "kit").values()} == {str}
     [kit] = said["artifacts"]["kit"]["artifacts"]
     assert kit["metadata"] == run.metadata("push-modelkit", "kit")
     assert kit["uri"] == str(run.folder / "note-push/kit")
@@ -169,7 +171,7 @@ def test_json_is_one_object_on_stdout(kit: str, tmp_path: Path) -> None:
         ("[]", "executor input: it is not a JSON object"),
         ('{"inputs": {"parameterValues": []}, "outputs": {}}', "parameter 'modelkit' is missing"),
         ('{"inputs": {"parameterValues": [1]}}', "inputs.parameterValues: it is not"),
-        ('{"inputs": {"parameterValues": {"modelkit": 3}}}', "has to be a str"),
+        ('{"inputs": {"parameterValues": {"modelkit": 3}}}', "has to be a text"),
         ('{"outputs": {"artifacts": {"kit": {"artifacts": [{}]}}}}', "outputs.artifacts.kit.uri"),
         ('{"outputs": {"artifacts": {"kit": {"artifacts": 1}}}}', "it is not a list"),
     ],
@@ -179,6 +181,30 @@ def test_what_is_no_input_of_an_executor_is_a_usage_error(given: str, words: str
 
     assert done.code == 2
     assert words in done.error
+
+
+@pytest.mark.parametrize(
+    ("verb", "parameters", "words"),
+    [
+        ("promote", {"stage": "a", "require": [3]}, "require[0] is 3, and has to be a text"),
+        ("verify", {"attestations": [None]}, "attestations[0] is None"),
+        ("import", {"source": "x:y", "to": "a:v1", "options": {"rev": 1}}, "options[0] is 1"),
+        ("import", {"source": "x:y", "to": "a:v1", "options": ["rev"]}, "has to be an object"),
+        ("push", {"to": "a:v1", "parents": {"data": 1}}, "has to be a list"),
+        ("lineage", {"depth": -1}, "depth is -1; give a number of hops"),
+        ("lineage", {"depth": 1.5}, "parameter 'depth' is 1.5, and has to be a whole number"),
+    ],
+)
+def test_values_that_kfp_lets_pass_are_usage_errors(
+    kit: str, tmp_path: Path, verb: str, parameters: dict[str, Any], words: str
+) -> None:
+    given = given_for(tmp_path, {"modelkit": kit, **parameters}, "kit", "report")
+
+    done = kitline_cli("kfp", verb, "--kfp-executor-input", given)
+
+    assert done.code == 2
+    assert words in done.error
+    assert not (tmp_path / "out").exists()
 
 
 def test_a_failure_leaves_no_output(tmp_path: Path) -> None:
@@ -211,7 +237,7 @@ def test_numbers_of_a_cluster_are_floats() -> None:
     given = ExecutorInput.parse('{"inputs": {"parameterValues": {"depth": 2.0}}}')
 
     assert given.get("depth", 0) == 2
-    with pytest.raises(kitline.KitlineError, match="has to be a bool"):
+    with pytest.raises(kitline.KitlineError, match="has to be true or false"):
         given.get("depth", False)
 
 
@@ -226,7 +252,8 @@ def test_every_component_has_a_verb_with_an_example(name: str) -> None:
     assert "'{{$}}'" in done.stdout
 
 
-def test_the_container_runs_where_there_is_a_container_runtime() -> None:
+@pytest.mark.slow
+def test_the_container_runs_where_there_is_a_container_runtime(tmp_path: Path) -> None:
     runtime = find_runtime()
     if runtime is None:
         pytest.skip("no container runtime answers here: neither podman nor a docker daemon")
@@ -235,12 +262,37 @@ def test_the_container_runs_where_there_is_a_container_runtime() -> None:
         [runtime, "build", "-q", "-f", "plugins/kfp/Dockerfile", "-t", "kitline-kfp:test", "."],
         cwd=root, check=True,
     )  # fmt: skip
-    done = subprocess.run(
+    given, to = given_for_push(tmp_path)
+    tmp_path.chmod(0o777)
+    command = container_component("push_modelkit").component_spec.implementation.container.command
+    subprocess.run(
         [runtime, "run", "--rm", "--read-only", "--tmpfs", "/tmp", "--user", "54321:54321",
-         "kitline-kfp:test", "kitline", "kfp", "--help"],
+         "-v", f"{tmp_path}:{tmp_path}", "kitline-kfp:test", *command,
+         "--kfp-executor-input", given],
         capture_output=True, text=True, check=True,
     )  # fmt: skip
-    assert "push" in done.stdout
+    said = json.loads((tmp_path / "out/executor_output.json").read_text())
+    assert said["parameterValues"]["digest"] == str(kitline.inspect(to).digest)
+
+
+def test_the_command_of_a_container_pushes_into_a_layout(tmp_path: Path) -> None:
+    given, to = given_for_push(tmp_path)
+
+    done = kitline_cli("kfp", "push", "--kfp-executor-input", given)
+
+    assert done.code == 0, done.stderr
+    said = json.loads((tmp_path / "out/executor_output.json").read_text())
+    assert said["parameterValues"]["digest"] == str(kitline.inspect(to).digest)
+
+
+def given_for_push(folder: Path) -> tuple[str, str]:
+    """Return the input of a push from a folder into a layout in it, and the kit's name there."""
+    (folder / "model").write_text("weights")
+    to = f"oci:{folder / 'layout'}:v1"
+    given = json.loads(given_for(folder, {"to": to}, "kit"))
+    artifact = {"name": "model", "uri": str(folder / "model")}
+    given["inputs"]["artifacts"] = {"model": {"artifacts": [artifact]}}
+    return json.dumps(given), to
 
 
 def find_runtime() -> str | None:

@@ -98,6 +98,15 @@ def test_a_push_that_breaks_off_moves_no_tag_and_the_retry_gives_the_same_digest
         ({"docs": "x", "parameters": {"a": 1}}, "parameters belong to a model"),
         ({"model": ["x", "x"]}, "one model"),
         ({"docs": "x", "metrics": {"accuracy": "high"}}, "metric 'accuracy' is 'high'"),
+        ({"docs": "x", "metrics": {"rows": 10**400}}, "metric 'rows' is 1000"),
+        (
+            {"model": "x", "parameters": {"rate": [float("nan")]}},
+            r"parameters.rate\[0\]: nan cannot",
+        ),
+        ({"model": "x", "parameters": {"on": {1: 2}}}, "parameters.on: the key 1 is not a text"),
+        ({"model": "x", "parameters": {"names": {"a"}}}, "parameters.names: {'a'} cannot"),
+        ({"model": "x", "parents": [3]}, r"parents\[0\] is 3, and has to be a text"),
+        ({"model": "x", "parents": {"data": None}}, r"parents\[0\] is None"),
     ],
 )
 def test_what_makes_no_kit_is_refused(
@@ -108,6 +117,15 @@ def test_what_makes_no_kit_is_refused(
 
     with pytest.raises(UsageError, match=words):
         steps.push("team/iris:v1", **arguments)
+
+
+def test_one_parent_may_be_given_as_a_text(tmp_path: "Path") -> None:
+    (tmp_path / "x").write_text("x")
+    parent = "data=sha256:" + "1" * 64
+
+    one = steps.push("team/iris:v1", model=tmp_path / "x", parents=parent)
+
+    assert one == steps.push("team/iris:v1", model=tmp_path / "x", parents=[parent])
 
 
 def test_a_link_that_leaves_the_artifact_is_refused(tmp_path: "Path") -> None:

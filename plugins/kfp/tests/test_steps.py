@@ -8,19 +8,24 @@ from typing import TYPE_CHECKING, Any
 import kitline
 import pytest
 from kfp import dsl
-from kitline.errors import NotFound, PolicyError
+from kitline.errors import NotFound, PolicyError, UsageError
 from kitline_kfp import steps
 from kitline_kfp.components.lineage import lineage_report_component
+from kitline_kfp.components.promote import promote_modelkit_component
 from kitline_kfp.components.pull import pull_modelkit_component
 from kitline_kfp.components.push import push_modelkit_component
 from kitline_kfp.components.resolve import resolve_modelkit_component
 from kitline_kfp.components.tag import tag_modelkit_component
+from kitline_kfp.components.verify import verify_modelkit_component
 from kitline_kfp.steps.run import find_invocation, find_run
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 CLUSTER = "minio://mlpipeline/v2/artifacts/iris/6f1b0c1e-7a0f-4f5b-9d3c-2f6f6b8f0a11/push/0a1b/kit"
+SALT = "f3c1de11-52c8-4d92-8b0e-7d1d6a1f2b33"
+RUN = "6f1b0c1e-7a0f-4f5b-9d3c-2f6f6b8f0a11"
+IN_A_TENANT = f"s3://b/11111111-2222-4333-8444-555555555555/x/iris/{RUN}/push/{SALT}/kit"
 LOCAL = "/tmp/runs/two-step-2026-11-21-19-24-37-232493/for-loop-2-iteration-0/push/kit"
 
 
@@ -57,6 +62,38 @@ def test_python_functions_of_components_can_be_tested_directly(model: Path, tmp_
     assert not (tmp_path / "out/datasets").exists()
     assert kit.metadata["oci_digest"] == pushed.digest
     assert kit.uri == str(tmp_path / "kit")  # never a reference: to KFP, that is an image
+    for each in (kit, again, report, *outputs.values()):
+        assert {type(value) for value in each.metadata.values()} <= {str}
+
+
+def test_python_functions_that_judge_and_move_can_be_tested_directly(
+    model: Path, tmp_path: Path
+) -> None:
+    pushed = steps.push("team/iris:v1", model=model)
+    kitline.sign(pushed.reference, key=str(make_key(tmp_path)))
+    report, moved = artifact(tmp_path / "report"), artifact(tmp_path / "moved")
+
+    verified = verify_modelkit_component().python_func(
+        modelkit=pushed.reference, report=report, key=(tmp_path / "key.pub").read_text()
+    )
+    promoted = promote_modelkit_component().python_func(
+        modelkit=verified.reference, stage="production", kit=moved
+    )
+
+    assert tuple(promoted) == (*pushed, "")
+    assert tuple(verified) == tuple(pushed)
+    assert json.loads((tmp_path / "report").read_text())["digest"] == pushed.digest
+    for each in (report, moved):  # clusters bring back other values as something else
+        assert each.metadata["oci_digest"] == pushed.digest
+        assert {type(value) for value in each.metadata.values()} == {str}
+
+
+def make_key(folder: Path) -> Path:
+    from kitline.cli.main import main
+    from kitline.testing.command_line import CommandLine
+
+    assert CommandLine(main)("keygen", folder / "key").code == 0
+    return folder / "key.key"
 
 
 def test_names_of_outputs_do_not_change_the_digest(model: Path, tmp_path: Path) -> None:
@@ -87,16 +124,16 @@ def test_the_run_is_said_beside_the_kit_and_another_run_adds_one_statement(
     ids = {each["runDetails"]["metadata"]["invocationId"] for each in said}
     assert ids == {"one-2026-11-21-19-24-37-232493", "two-2026-11-21-19-24-37-232493"}
     assert len(said) == 2
-    text = json.dumps([dict(each) for each in said])
-    assert "0123456789abcdef0123456789abcdef" in text
-    [found] = kitline.find("git-commit", "a" * 40)
-    assert {str(found.digest)} == digests
+    for kind, value in (("git-commit", "a" * 40), ("mlflow-run", "0123456789abcdef" * 2)):
+        [found] = kitline.find(kind, value)
+        assert {str(found.digest)} == digests
 
 
 @pytest.mark.parametrize(
     ("address", "run", "task"),
     [
-        (CLUSTER, "6f1b0c1e-7a0f-4f5b-9d3c-2f6f6b8f0a11", "push"),
+        (CLUSTER, RUN, "push"),
+        (IN_A_TENANT, RUN, "push"),
         (LOCAL, "two-step-2026-11-21-19-24-37-232493", "for-loop-2-iteration-0/push"),
     ],
 )
@@ -141,8 +178,9 @@ def test_a_folder_is_packed_as_on_the_command_line(model: Path) -> None:
     assert pushed.digest == str(again.digest)
 
 
-def test_a_kit_that_was_removed_is_noticed_by_whoever_takes_it(model: Path) -> None:
+def test_a_kit_that_was_removed_is_noticed_by_whoever_takes_it(model: Path, tmp_path: Path) -> None:
     pushed = steps.push("team/iris:v1", model=model)
+    make_key(tmp_path)
     kitline.remove(pushed.reference)
 
     for consume in (
@@ -150,10 +188,33 @@ def test_a_kit_that_was_removed_is_noticed_by_whoever_takes_it(model: Path) -> N
         lambda: steps.pull(pushed.reference, outputs={}),
         lambda: steps.tag(pushed.reference, "checked"),
         lambda: steps.promote(pushed.reference, "production"),
-        lambda: steps.verify(pushed.reference, key="-----BEGIN PUBLIC KEY-----"),
+        lambda: steps.evaluate(pushed.reference, {"recall": 1}),
+        lambda: steps.lineage_report(pushed.reference, artifact(tmp_path / "page")),
+        lambda: steps.verify(pushed.reference, key=str(tmp_path / "key.pub")),
     ):
-        with pytest.raises((NotFound, kitline.KitlineError)):
+        with pytest.raises(NotFound, match=f"no manifest {pushed.digest}"):
             consume()
+
+
+def test_in_a_pod_a_name_without_registry_is_refused(
+    model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("KUBERNETES_SERVICE_HOST", "10.0.0.1")
+    monkeypatch.delenv("KITLINE_HOME")
+
+    with pytest.raises(UsageError, match="would go with this pod"):
+        steps.push("team/iris:v1", model=model)
+
+
+def test_numbers_of_numpy_are_numbers(model: Path) -> None:
+    import numpy
+
+    given = {"depth": numpy.int64(3), "rates": [numpy.float32(0.5)]}
+    pushed = steps.push("a:v1", model=model, parameters=given, metrics=given | {"rates": 1})
+
+    assert pushed == steps.push("a:v1", model=model, parameters={"depth": 3, "rates": [0.5]})
+    [said] = kitline.read_statements("a:v1", "https://kitline.io/evaluation/v1")
+    assert said.predicate == {"metrics": {"depth": 3, "rates": 1}}
 
 
 def test_three_is_three_whether_it_came_through_kfp_or_not(model: Path) -> None:
@@ -220,11 +281,7 @@ def test_metrics_of_a_push_and_later_ones_let_a_kit_be_promoted(
 def test_an_evaluation_is_signed_when_a_key_is_set(
     model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from kitline.cli.main import main
-    from kitline.testing.command_line import CommandLine
-
-    assert CommandLine(main)("keygen", tmp_path / "key").code == 0
-    monkeypatch.setenv("KITLINE_SIGN_KEY", str(tmp_path / "key.key"))
+    monkeypatch.setenv("KITLINE_SIGN_KEY", str(make_key(tmp_path)))
     pushed = steps.push("team/iris:v1", model=model)
 
     steps.evaluate(pushed.reference, {"recall": 0.85})

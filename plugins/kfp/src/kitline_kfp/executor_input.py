@@ -21,6 +21,13 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 _MOUNTS = {"gs://": "/gcs/", "minio://": "/minio/", "s3://": "/s3/"}
 """Where the launcher puts what lies in an object store."""
+_TYPES = {
+    str: "a text",
+    int: "a whole number",
+    bool: "true or false",
+    list: "a list",
+    dict: "an object",
+}
 _WORKSPACE = "/kfp-workspace"
 """Where the volume of a run is mounted, if it has one."""
 
@@ -114,7 +121,7 @@ class ExecutorInput:
             default, bool
         ):
             raise UsageError(
-                f"parameter {name!r} is {found!r}, and has to be a {type(default).__name__}"
+                f"parameter {name!r} is {found!r}, and has to be {_TYPES[type(default)]}"
             )
         return found
 
@@ -160,10 +167,14 @@ class ExecutorInput:
 def _write(path: Path, text: str) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     descriptor, name = tempfile.mkstemp(prefix=".kitline-", dir=path.parent)
-    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-        file.write(text)
-    os.chmod(name, 0o644)  # the launcher that reads it may be another user
-    os.replace(name, path)
+    try:
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            file.write(text)
+        os.chmod(name, 0o644)  # the launcher that reads it may be another user
+        os.replace(name, path)
+    except BaseException:
+        os.unlink(name)
+        raise
 
 
 def _artifacts(value: Mapping[str, Any], where: str) -> dict[str, tuple[ContainerArtifact, ...]]:

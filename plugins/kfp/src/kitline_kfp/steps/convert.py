@@ -11,6 +11,7 @@ from kitline_kfp.steps.push import parent_texts
 from kitline_kfp.steps.pushed import Pushed, leave_receipt
 from kitline_kfp.steps.run import find_invocation
 from kitline_kfp.steps.target import remote_of
+from kitline_kfp.steps.values import texts
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -34,6 +35,7 @@ def import_source(
         SourceError: if the source is missing or not ready.
         StoreError: if the registry refuses; then no tag was moved.
     """
+    texts((options or {}).values(), "options")
     result = kitline.import_(
         source,
         remote_of(to),

@@ -11,6 +11,7 @@ from kitline_kfp.steps.keys import key_source
 from kitline_kfp.steps.pushed import Pushed, leave_receipt
 from kitline_kfp.steps.run import find_invocation
 from kitline_kfp.steps.target import remote_of, require_pinned
+from kitline_kfp.steps.values import texts
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -59,7 +60,7 @@ def promote(
             name,
             stage,
             reason=reason,
-            require=tuple(require),
+            require=tuple(texts(require, "require")),
             verify_key=source,
             to=remote_of(to) if to else None,
             invocation=find_invocation(kit),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,10 +17,10 @@ from kitline_kfp.steps.path_source import path_source
 from kitline_kfp.steps.pushed import Pushed, leave_receipt
 from kitline_kfp.steps.run import find_invocation
 from kitline_kfp.steps.target import remote_of
-from kitline_kfp.steps.values import whole_numbers
+from kitline_kfp.steps.values import texts, whole_numbers
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Sequence
     from os import PathLike
 
     from kitline.plugin import Statement
@@ -139,12 +140,10 @@ def push_folder(
 
 def parent_texts(parents: Mapping[str, str] | Iterable[str]) -> list[str]:
     """Return parents as kitline takes them, `ROLE=REFERENCE`, below the step's registry."""
-    given = (
-        [f"{role}={reference}" for role, reference in parents.items()]
-        if hasattr(parents, "items")
-        else list(parents)
-    )
-    return [_below_registry(each) for each in given]
+    if isinstance(parents, Mapping):
+        texts(parents.values(), "parents")
+        parents = [f"{role}={reference}" for role, reference in parents.items()]
+    return [_below_registry(each) for each in texts(parents, "parents")]
 
 
 def _below_registry(parent: str) -> str:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import kitline
+from kitline.errors import UsageError
 
 from kitline_kfp.steps.failure import speaks_plainly
 from kitline_kfp.steps.pushed import Pushed
@@ -25,8 +26,11 @@ def lineage_report(reference: str, report: StepArtifact, *, depth: int = 0) -> P
         depth: How many hops; 0 for all.
 
     Raises:
+        UsageError: if `depth` is negative.
         NotFound: if the kit is not there any more.
     """
+    if depth < 0:
+        raise UsageError(f"depth is {depth}; give a number of hops, or 0 for all")
     pinned = kitline.inspect(require_pinned(reference), referrers=False)
     found = kitline.trace_lineage(str(pinned.reference), depth=depth or None)
     path = Path(report.path)

@@ -55,6 +55,8 @@ def find_invocation(
 def find_run(address: str) -> tuple[str, str | None] | None:
     """Return run and task that an output's address names; the task is what follows the run."""
     parts = [unquote(each) for each in address.split("/")]
+    if _UUID.match("".join(parts[-4:-3])):  # run/task/salt/name; the root may hold ids of its own
+        return parts[-4], parts[-3] or None
     for index, part in enumerate(parts[:-1]):
         if (_UUID.match(part) or _LOCAL.match(part)) and _is_told(part):
             inner = parts[index + 1 : -1]

@@ -10,6 +10,7 @@ from kitline_kfp.steps.failure import speaks_plainly
 from kitline_kfp.steps.keys import key_source
 from kitline_kfp.steps.pushed import Pushed, write_json
 from kitline_kfp.steps.target import require_pinned
+from kitline_kfp.steps.values import texts
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -53,7 +54,7 @@ def verify(
             key=source,
             identity=identity or None,
             issuer=issuer or None,
-            attestations=tuple(attestations),
+            attestations=tuple(texts(attestations, "attestations")),
             signature=signature,
             policy=policy or None,
         )
