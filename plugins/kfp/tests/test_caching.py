@@ -7,6 +7,7 @@ import kitline
 import kitline_kfp
 from kfp import dsl
 from kfp.dsl import Artifact, Dataset, Output
+from kitline_kfp import steps
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -81,31 +82,37 @@ def promote(name: str) -> None:
 def test_promoting_a_then_b_then_a_in_cached_runs_ends_with_a(
     run_locally: "Callable[..., LocalRun]", tmp_path: "Path"
 ) -> None:
-    repository = "team/iris"
     kits = {}
     for name in ("a", "b"):
         (tmp_path / name).mkdir()
         (tmp_path / name / "model.bin").write_text(name)
-        kits[name] = str(kitline.pack(tmp_path / name, f"{repository}:{name}").reference)
+        kits[name] = str(kitline.pack(tmp_path / name, f"team/iris:{name}").reference)
 
+    seen = []
     for name in ("a", "b", "a"):
-        run_locally(promote, caching=True, name=f"{repository}:{name}")
+        kitline.tag(kits[name], "latest-good")  # the tag moves, and the inputs stay the same
+        run = run_locally(promote, caching=True, name="team/iris:latest-good")
+        seen.append(run.output("resolve-modelkit")["reference"])
 
-    assert str(kitline.resolve(f"{repository}:production")) == kits["a"]
-    assert len(kitline.stage_history(repository, "production")) == 3
+    assert seen == [kits["a"], kits["b"], kits["a"]]
+    assert str(kitline.resolve("team/iris:production")) == kits["a"]
+    assert len(kitline.stage_history("team/iris", "production")) == 3
 
 
-def test_a_tag_that_moved_between_two_runs_is_seen_by_the_second(
+@dsl.pipeline(name="pull")
+def pull(modelkit: str) -> None:
+    kitline_kfp.pull_modelkit(modelkit=modelkit)
+
+
+def test_a_pull_by_digest_is_skipped_the_second_time(
     run_locally: "Callable[..., LocalRun]", tmp_path: "Path"
 ) -> None:
-    (tmp_path / "model.bin").write_text("a")
-    kitline.pack(tmp_path, "team/iris:latest-good", kitfile=b"model: {path: model.bin}")
-    first = run_locally(promote, caching=True, name="team/iris:latest-good")
-    (tmp_path / "model.bin").write_text("b")
-    moved = kitline.pack(tmp_path, "team/iris:latest-good", kitfile=b"model: {path: model.bin}")
+    (tmp_path / "x").write_text("x")
+    drawers = dict.fromkeys(("model", "datasets", "code", "docs", "prompts"), tmp_path / "x")
+    pushed = steps.push("team/iris:v1", **drawers)
 
-    second = run_locally(promote, caching=True, name="team/iris:latest-good")
+    first = run_locally(pull, caching=True, modelkit=pushed.reference)
+    second = run_locally(pull, caching=True, modelkit=pushed.reference)
 
-    assert first.output("resolve-modelkit")["digest"] != str(moved.digest)
-    assert second.output("resolve-modelkit")["digest"] == str(moved.digest)
-    assert str(kitline.resolve("team/iris:production").digest) == str(moved.digest)
+    assert first.output("pull-modelkit")["digest"] == pushed.digest
+    assert second.folder.name == "none"  # a run that comes from the cache leaves no folder
