@@ -93,6 +93,24 @@ def test_nothing_is_installed_when_nothing_is_asked_for(name: str, tmp_path: Pat
     assert container(spec)["image"] == "registry.example/python-kitline:1"
 
 
+@pytest.mark.parametrize(
+    ("registry", "extra"),
+    [
+        ("123456789012.dkr.ecr.eu-central-1.amazonaws.com/team", "aws"),
+        ("europe-docker.pkg.dev/project/team", "gcp"),
+        ("team.azurecr.io", "azure"),
+    ],
+)
+def test_a_plain_image_gets_what_workload_identity_needs(
+    registry: str, extra: str, tmp_path: Path
+) -> None:
+    configure(registry=registry)
+
+    [spec] = compiled(pipeline_of(kitline_kfp.push_modelkit), tmp_path)
+
+    assert f"'kitline[{extra}]=={VERSION}'" in " ".join(container(spec)["command"])
+
+
 def test_no_address_of_a_pipeline_is_an_image_that_runs(tmp_path: Path) -> None:
     [spec] = compiled(pipeline_of(*EVERY), tmp_path)
 

@@ -55,6 +55,7 @@ if TYPE_CHECKING:
     from kitline.store.interface import ByteStream, Store
     from kitline.store.locked_folder import LockedFolder
     from kitline.store.progress import Progress
+    from kitline.store.registry.identity import cloud_of
     from kitline.store.registry.sessions import Sessions
 
 __all__ = [
@@ -103,6 +104,7 @@ __all__ = [
     "TarSink",
     "WriteBack",
     "bytes_entry",
+    "cloud_of",
     "hookimpl",
     "kit_layers",
     "provenance",
@@ -157,6 +159,7 @@ _HOMES = {
     "TarSink": "kitline.kit.tar_reader",
     "WriteBack": "kitline.plugin.records",
     "bytes_entry": "kitline.plugin.tree",
+    "cloud_of": "kitline.store.registry.identity",
     "hookimpl": "kitline.plugin.markers",
     "kit_layers": "kitline.plugin.kit_content",
     "provenance": "kitline.plugin.slsa",

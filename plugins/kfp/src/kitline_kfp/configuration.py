@@ -11,7 +11,7 @@ from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Any
 
 from kitline.errors import InvalidSetting
-from kitline.plugin import Reference, without_passwords
+from kitline.plugin import Reference, cloud_of, without_passwords
 
 from kitline_kfp.versions import BASE_IMAGE, CONTAINER_IMAGE, PACKAGES, pin
 
@@ -30,7 +30,10 @@ class Configuration:
     container_image: str = CONTAINER_IMAGE
     """Of the container components."""
     packages: tuple[str, ...] = PACKAGES
-    """What pip installs in each step; empty for an image that holds it already."""
+    """What pip installs in each step; empty for an image that holds it already.
+
+    For a `registry` of AWS, Azure or Google Cloud, what its workload identity needs comes with it.
+    """
     index_urls: tuple[str, ...] = ()
     """Package indexes, without passwords: these would be in the pipeline for all to read."""
     registry: str | None = None
@@ -63,7 +66,10 @@ class Configuration:
 
     def packages_with(self, extra: Sequence[str]) -> tuple[str, ...]:
         """Return the packages of a component that needs more; none if nothing is installed."""
-        return (*self.packages, *map(pin, extra)) if self.packages else ()
+        host = Reference.parse(f"{self.registry}/x").registry if self.registry else None
+        cloud = cloud_of(host) if host else None
+        more = (*extra, f"kitline[{cloud}]") if cloud else extra
+        return (*self.packages, *map(pin, more)) if self.packages else ()
 
 
 _changes: dict[str, Any] = {}
