@@ -162,6 +162,7 @@ def from_dvc(source: str, to: str) -> None:
     kitline_kfp.dvc_to_modelkit(source=source, to=to)
 
 
+@pytest.mark.filterwarnings("ignore:.*noload:DeprecationWarning")  # MLflow's use of SQLAlchemy
 def test_a_run_of_mlflow_becomes_a_kit_in_a_step(
     run_locally: "Callable[..., LocalRun]",
     tmp_path: Path,
@@ -189,6 +190,10 @@ def test_a_run_of_mlflow_becomes_a_kit_in_a_step(
     digest = run.output("mlflow-to-modelkit")["digest"]
     assert run.receipt("mlflow-to-modelkit")["digest"] == digest
     assert run.receipt("mlflow-to-modelkit")["source"] == f"mlflow://runs/{run_id}"
+    direct = kitline_kfp.mlflow_to_modelkit_component().python_func(
+        source=f"mlflow://runs/{run_id}", to="team/run:v1", kit=output(tmp_path)
+    )
+    assert direct.digest == digest
 
 
 def test_data_of_dvc_becomes_a_kit_in_a_step(
@@ -221,3 +226,13 @@ def test_data_of_dvc_becomes_a_kit_in_a_step(
 
     reference = run.output("dvc-to-modelkit")["reference"]
     assert [each.path for each in kitline.inspect(reference).kit.kitfile.datasets] == ["train.csv"]
+    direct = kitline_kfp.dvc_to_modelkit_component().python_func(
+        source=f"dvc+file://{repository}?path=train.csv&rev=v1",
+        to="team/again:v1",
+        kit=output(tmp_path),
+    )
+    assert direct.digest == run.output("dvc-to-modelkit")["digest"]
+
+
+def output(folder: Path) -> Any:
+    return dsl.Artifact(name="kit", uri=str(folder / "kit"), metadata={})
