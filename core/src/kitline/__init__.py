@@ -27,27 +27,27 @@ if TYPE_CHECKING:
     from kitline.operations.diff import diff
     from kitline.operations.doctor import doctor
     from kitline.operations.export import export
-    from kitline.operations.find import find
     from kitline.operations.import_ import import_, pack_collected
     from kitline.operations.import_many import ImportOutcome, import_many, list_sources
     from kitline.operations.inspect import inspect
-    from kitline.operations.lineage import trace_lineage
-    from kitline.operations.lineage_index import index_lineage
+    from kitline.operations.lineage.find import find
+    from kitline.operations.lineage.index import index_lineage
+    from kitline.operations.lineage.trace import trace_lineage
     from kitline.operations.list_ import list_
     from kitline.operations.naming import remove, tag
     from kitline.operations.open_kit import open_kit
     from kitline.operations.pack import pack
-    from kitline.operations.policy import admit
-    from kitline.operations.promote import promote
-    from kitline.operations.promote_result import Promotion
-    from kitline.operations.prune import prune
+    from kitline.operations.policy.gate import admit
+    from kitline.operations.prune.prune import prune
     from kitline.operations.resolve import resolve
-    from kitline.operations.rollback import rollback
-    from kitline.operations.sbom import sbom
+    from kitline.operations.sbom.sbom import sbom
     from kitline.operations.settings import Settings
     from kitline.operations.sign import attest_signed, attest_unsigned, sign
-    from kitline.operations.stages import stage_history, stages
-    from kitline.operations.stages_state import StageState
+    from kitline.operations.stages.promote import promote
+    from kitline.operations.stages.result import Promotion
+    from kitline.operations.stages.rollback import rollback
+    from kitline.operations.stages.state import StageState
+    from kitline.operations.stages.table import stage_history, stages
     from kitline.operations.statements import AttachedStatement, attest, read_statements
     from kitline.operations.transfer import copy, pull, push
     from kitline.operations.unpack import unpack
@@ -130,13 +130,13 @@ _HOMES = {
     "LayoutReference": "oci.reference",
     "Manifest": "oci.manifest",
     "PinnedReference": "oci.reference",
-    "Promotion": "operations.promote_result",
+    "Promotion": "operations.stages.result",
     "PromotionRecord": "promotion.record",
     "Reference": "oci.reference",
     "Settings": "operations.settings",
-    "StageState": "operations.stages_state",
+    "StageState": "operations.stages.state",
     "Store": "store.interface",
-    "admit": "operations.policy",
+    "admit": "operations.policy.gate",
     "attest": "operations.statements",
     "attest_signed": "operations.sign",
     "attest_unsigned": "operations.sign",
@@ -146,10 +146,10 @@ _HOMES = {
     "diff": "operations.diff",
     "doctor": "operations.doctor",
     "export": "operations.export",
-    "find": "operations.find",
+    "find": "operations.lineage.find",
     "import_": "operations.import_",
     "import_many": "operations.import_many",
-    "index_lineage": "operations.lineage_index",
+    "index_lineage": "operations.lineage.index",
     "inspect": "operations.inspect",
     "list_": "operations.list_",
     "list_attestations": "operations.verify",
@@ -159,20 +159,20 @@ _HOMES = {
     "open_kit": "operations.open_kit",
     "pack": "operations.pack",
     "pack_collected": "operations.import_",
-    "promote": "operations.promote",
-    "prune": "operations.prune",
+    "promote": "operations.stages.promote",
+    "prune": "operations.prune.prune",
     "pull": "operations.transfer",
     "push": "operations.transfer",
     "read_statements": "operations.statements",
     "remove": "operations.naming",
     "resolve": "operations.resolve",
-    "rollback": "operations.rollback",
-    "sbom": "operations.sbom",
+    "rollback": "operations.stages.rollback",
+    "sbom": "operations.sbom.sbom",
     "sign": "operations.sign",
-    "stage_history": "operations.stages",
-    "stages": "operations.stages",
+    "stage_history": "operations.stages.table",
+    "stages": "operations.stages.table",
     "tag": "operations.naming",
-    "trace_lineage": "operations.lineage",
+    "trace_lineage": "operations.lineage.trace",
     "unpack": "operations.unpack",
     "verify": "operations.verify",
 }

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import kitline
 import pytest
 from kitline.oci.reference import Reference
-from kitline.operations.promote_records import write_record
+from kitline.operations.stages.records import write_record
 from kitline.promotion.record import Move
 from kitline.store.registry import open_registry
 from kitline.testing import BasicAuth, Fault, LocalRegistry

@@ -9,7 +9,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from kitline.errors import InvalidSetting
-from kitline.operations.policy_formats import formats_of, is_forbidden
+from kitline.operations.policy.formats import formats_of, is_forbidden
 from kitline.operations.settings import Settings
 from kitline.trust.gate import Gate, Rule, comparable_name
 

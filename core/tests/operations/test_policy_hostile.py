@@ -12,8 +12,8 @@ from kitline.oci.digest import Digest
 from kitline.oci.manifest import EMPTY_CONFIG, ImageManifest
 from kitline.oci.media_types import PARENTS
 from kitline.oci.reference import Reference
-from kitline.operations.policy import check_use
-from kitline.operations.policy_ancestors import COUNT_LIMIT
+from kitline.operations.policy.ancestors import COUNT_LIMIT
+from kitline.operations.policy.gate import check_use
 from kitline.operations.settings import Policy, Settings
 from kitline.operations.statements import attach
 from kitline.plugin.records import Parent, Statement, parents_text

@@ -25,7 +25,7 @@ from kitline.errors import (
     UsageError,
     WriteBackFailed,
 )
-from kitline.operations.promote_identity import find_identity
+from kitline.operations.stages.identity import find_identity
 from kitline.plugin import Plugins, PromotedEvent, Statement, WriteBack, hookimpl
 from kitline.plugin.invocation import Invocation
 from kitline.testing import LocalRegistry
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from kitline.operations.promote_result import Promotion
+    from kitline.operations.stages.result import Promotion
 
 EVALUATION = "https://kitline.io/evaluation/v1"
 REVOCATION = "https://kitline.io/revocation/v1"

@@ -19,8 +19,8 @@ from hypothesis import strategies as st
 from kitline.errors import KitlineError, PromotionLost
 from kitline.oci.manifest import EMPTY_CONFIG, ImageManifest
 from kitline.oci.reference import LayoutReference, Reference
-from kitline.operations.promote_move import Mover
-from kitline.operations.promote_records import RecordReader
+from kitline.operations.stages.move import Mover
+from kitline.operations.stages.records import RecordReader
 from kitline.promotion.record import PROMOTE, ROLLBACK
 from kitline.store.layout import LayoutStore
 from kitline.store.memory import MemoryStore
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
     from kitline.oci.digest import Digest
     from kitline.oci.manifest import Manifest
-    from kitline.operations.promote_move import Moved
+    from kitline.operations.stages.move import Moved
     from kitline.promotion.history import History
     from kitline.store.interface import Store
     from kitline.testing.processes import RunningRegistry

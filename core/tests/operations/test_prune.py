@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
-    from kitline.operations.prune import Pruned
+    from kitline.operations.prune.prune import Pruned
     from kitline.store.interface import Store
 
 NOTHING = timedelta(0)

@@ -10,7 +10,7 @@ import kitline
 import pytest
 from cyclonedx.schema import SchemaVersion
 from cyclonedx.validation.json import JsonStrictValidator
-from kitline.operations.sbom_requirements import Requirement, parse_requirements
+from kitline.operations.sbom.requirements import Requirement, parse_requirements
 from kitline.testing.trees import SMALL_KIT, write_tree
 
 if TYPE_CHECKING:

@@ -24,7 +24,7 @@ def command(kind: str, value: str, quiet: bool, as_json: bool) -> None:
     has read of registries. Exit code 1 if there is none.
     """
     from kitline.lineage.text import describe
-    from kitline.operations.find import find
+    from kitline.operations.lineage.find import find
 
     found = find(kind, value, settings=options.load_settings())
     if as_json:

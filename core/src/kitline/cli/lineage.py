@@ -70,7 +70,7 @@ def command(
         return
     if len(words) > 1 or anew:
         raise UsageError("one REF at a time; '--anew' goes with 'kitline lineage index'")
-    from kitline.operations.lineage import trace_lineage
+    from kitline.operations.lineage.trace import trace_lineage
 
     found = trace_lineage(
         words[0],
@@ -104,7 +104,7 @@ def _write(output: str, text: str) -> None:
 def _index(
     repositories: tuple[str, ...], settings: Settings, *, anew: bool, quiet: bool, as_json: bool
 ) -> None:
-    from kitline.operations.lineage_index import index_lineage
+    from kitline.operations.lineage.index import index_lineage
 
     with options.progress_shown(quiet=quiet) as progress:
         found = index_lineage(repositories, anew=anew, settings=settings, progress=progress)

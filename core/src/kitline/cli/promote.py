@@ -10,7 +10,7 @@ from kitline.cli import options
 from kitline.cli.keys import ask_password, signing_key_option
 
 if TYPE_CHECKING:
-    from kitline.operations.promote_result import Promotion
+    from kitline.operations.stages.result import Promotion
 
 
 @click.command(
@@ -63,7 +63,7 @@ def command(
     The records are the truth and the tag STAGE follows them. Promoting what the stage holds already
     records nothing. With --key the record is signed.
     """
-    from kitline.operations.promote import promote
+    from kitline.operations.stages.promote import promote
 
     settings = options.load_settings(
         reference,

@@ -11,7 +11,7 @@ import click
 from kitline.cli import options
 
 if TYPE_CHECKING:
-    from kitline.operations.prune_plan import Plan
+    from kitline.operations.prune.plan import Plan
 
 
 @click.command(
@@ -65,7 +65,7 @@ def command(
     least one rule has to say what to keep.
     """
     from kitline.errors import UsageError
-    from kitline.operations.prune import prune
+    from kitline.operations.prune.prune import prune
 
     if not (keep_stages or keep_last or keep_newer or keep_tags):
         raise UsageError(

@@ -45,7 +45,7 @@ def command(
     passed over. Doing it again goes back further.
     """
     from kitline.cli.promote import print_promotion
-    from kitline.operations.rollback import rollback
+    from kitline.operations.stages.rollback import rollback
 
     settings = options.load_settings(
         repository,

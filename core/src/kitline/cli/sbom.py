@@ -46,7 +46,7 @@ def command(
     one. With --key it is signed too, as an attestation of type 'cyclonedx'.
     """
     from kitline.errors import UsageError
-    from kitline.operations.sbom import sbom
+    from kitline.operations.sbom.sbom import sbom
 
     if no_attach and key is not None:
         raise UsageError("--key attaches a signed form; leave --no-attach away")

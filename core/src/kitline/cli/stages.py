@@ -10,7 +10,7 @@ from kitline.cli import options
 from kitline.cli.keys import verifying_key_option
 
 if TYPE_CHECKING:
-    from kitline.operations.stages_state import StageTable
+    from kitline.operations.stages.state import StageTable
 
 
 @click.command(
@@ -40,8 +40,8 @@ def command(
 
     The records are the truth; a tag that differs, or that something else moved, is said to.
     """
-    from kitline.operations.stages import stages
-    from kitline.operations.stages_pattern import is_pattern, registry_of
+    from kitline.operations.stages.pattern import is_pattern, registry_of
+    from kitline.operations.stages.table import stages
 
     registry = registry_of(pattern) if is_pattern(pattern) else None
     settings = options.load_settings(
@@ -82,7 +82,7 @@ def _show(table: StageTable) -> None:
     from rich.table import Column, Table
     from rich.text import Text
 
-    from kitline.operations.stages_state import HEADINGS
+    from kitline.operations.stages.state import HEADINGS
 
     several = len({each.repository for each in table}) > 1
     names = [*(["repository"] if several else []), *HEADINGS]

@@ -12,7 +12,7 @@ from kitline.operations.compare_facts import find_metrics, find_parameters, find
 from kitline.operations.defaults import settings_or_default
 from kitline.operations.diff import diff
 from kitline.operations.html_table import html_table
-from kitline.operations.parents import read_parents
+from kitline.operations.lineage.parents import read_parents
 from kitline.operations.stores import Stores, find_manifest, read_reference, read_repository
 from kitline.store.progress import SILENT
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from kitline.kit.load import load_kit
 from kitline.operations.defaults import plugins_or_default, settings_or_default
 from kitline.operations.notebook import shown
-from kitline.operations.policy import check_found, policy_limits
+from kitline.operations.policy.gate import check_found, policy_limits
 from kitline.operations.stores import Stores, read_reference
 from kitline.store.progress import SILENT
 

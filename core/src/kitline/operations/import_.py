@@ -9,9 +9,9 @@ from kitline.errors import UsageError
 from kitline.kit.pack import PackOptions
 from kitline.operations.defaults import plugins_or_default, settings_or_default
 from kitline.operations.known import answer_known
+from kitline.operations.lineage.parents import resolve_parents, unique_parents
 from kitline.operations.notebook import shown
 from kitline.operations.pack import need_target, pack_tree
-from kitline.operations.parents import resolve_parents, unique_parents
 from kitline.operations.stores import Stores, read_reference
 from kitline.store.progress import SILENT
 

@@ -171,8 +171,8 @@ def note_lineage(
     attached: Attached,
 ) -> tuple[str, ...]:
     """Note in the index, and beside its parents, a kit that landed in a registry."""
-    from kitline.operations.edges import write_edges
-    from kitline.operations.lineage_note import note_landed
+    from kitline.operations.lineage.edges import write_edges
+    from kitline.operations.lineage.note import note_landed
 
     note_landed(settings, store.name, manifest, kitfile=kitfile, tag=tag, attached=attached)
     pinned = store.pin(manifest.digest)

@@ -87,7 +87,10 @@ def remove(
         manifest = find_manifest_in(stores, asked)
         if isinstance(target, Digest):
             if not force:
-                from kitline.operations.children import check_no_children, find_known_children
+                from kitline.operations.lineage.children import (
+                    check_no_children,
+                    find_known_children,
+                )
 
                 beside = asked.name if is_registry(asked) else None
                 children = find_known_children(stores, target, repository=beside)

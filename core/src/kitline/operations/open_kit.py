@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from kitline.kit.load import load_kit
 from kitline.operations.defaults import settings_or_default
-from kitline.operations.policy import check_found, policy_limits
+from kitline.operations.policy.gate import check_found, policy_limits
 from kitline.operations.stores import Stores, read_reference
 
 if TYPE_CHECKING:

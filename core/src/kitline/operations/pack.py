@@ -132,7 +132,7 @@ def pack_tree(
     """Pack any tree, name the kit, attach statements, and tell the tool that it came from."""
     from kitline.kit.memo import SqliteMemo
     from kitline.kit.pack import pack as pack_into
-    from kitline.operations.parents import resolve_parents
+    from kitline.operations.lineage.parents import resolve_parents
     from kitline.operations.remotes import with_parents
 
     with Stores(settings) as stores:

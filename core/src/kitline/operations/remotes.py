@@ -9,7 +9,7 @@ from kitline.errors import KitlineError, SourceError
 from kitline.kit.load import load_kit
 from kitline.oci.reference import LayoutReference
 from kitline.operations.inspect import read_parents
-from kitline.operations.parents import unique_parents
+from kitline.operations.lineage.parents import unique_parents
 from kitline.operations.stores import read_reference
 from kitline.plugin.records import Parent, parents_text
 

@@ -216,7 +216,7 @@ class Settings:
         Raises:
             InvalidSetting: if it cannot be read; nothing is used then.
         """
-        from kitline.operations.policy_file import read_policy_table
+        from kitline.operations.policy.file import read_policy_table
 
         origin = origin or f"file {path}"
         found = _read_policy(read_policy_table(path, origin), path, origin)
@@ -340,7 +340,7 @@ def _read_policy(table: object, path: Path, origin: str) -> Policy:
     known = {"allow_insecure": _flag, "allow_plain_http": _flag, "registries": _names}
     values: dict[str, Any] = {}
     if not known.keys() >= table.keys():
-        from kitline.operations.policy_file import GATE_KEYS, read_gate
+        from kitline.operations.policy.file import GATE_KEYS, read_gate
 
         for name in table:
             if name not in (*known, *GATE_KEYS):

@@ -160,7 +160,7 @@ def stated_parents(
         UsageError: if a text names no kit.
         NotFound: if there is no such tag.
     """
-    from kitline.operations.parents import resolve_parents
+    from kitline.operations.lineage.parents import resolve_parents
     from kitline.operations.provenance import invocation_statement
 
     with Stores(settings_or_default(settings)) as stores:

@@ -10,9 +10,9 @@ from kitline.oci.manifest import ImageManifest
 from kitline.oci.reference import Reference
 from kitline.operations.defaults import plugins_or_default, settings_or_default
 from kitline.operations.landing import is_registry, land, note_lineage, tell_tools
+from kitline.operations.lineage.parents import read_parents
 from kitline.operations.notebook import shown
-from kitline.operations.parents import read_parents
-from kitline.operations.policy import check_found, check_use
+from kitline.operations.policy.gate import check_found, check_use
 from kitline.operations.results import KitResult
 from kitline.operations.stores import Stores, find_manifest, read_reference
 from kitline.plugin.invocation import Invocation
@@ -266,7 +266,7 @@ def _bring_parents(
     """Copy the kits that a kit was made from; return a sentence for each that is nowhere."""
     if not choices.with_parents:
         return ()
-    from kitline.operations.ancestors import ancestors
+    from kitline.operations.lineage.ancestors import ancestors
     from kitline.store.copy import copy_kit
 
     warnings: list[str] = []
@@ -302,7 +302,7 @@ def _note(
 ) -> tuple[str, ...]:
     """Note in the index, and beside its parents, a kit that landed in a registry."""
     from kitline.kit.load import load_kit
-    from kitline.operations.ancestors import located_parents
+    from kitline.operations.lineage.ancestors import located_parents
 
     try:
         kitfile = load_kit(source, manifest).kitfile

@@ -15,7 +15,7 @@ from kitline.kit.unpack import Pick
 from kitline.kit.unpack import unpack as unpack_layers
 from kitline.operations.defaults import settings_or_default
 from kitline.operations.notebook import shown
-from kitline.operations.policy import check_found, policy_limits
+from kitline.operations.policy.gate import check_found, policy_limits
 from kitline.operations.remotes import base_chain, base_digest
 from kitline.operations.stores import Stores, read_reference
 from kitline.store.progress import SILENT

@@ -10,7 +10,7 @@ from kitline.errors import NotSigned, UsageError
 from kitline.oci import media_types
 from kitline.operations.defaults import settings_or_default
 from kitline.operations.inspect import read_by_reference
-from kitline.operations.policy import check_found
+from kitline.operations.policy.gate import check_found
 from kitline.operations.stores import Found, Stores, find_manifest, read_reference
 from kitline.trust import predicate_types
 from kitline.trust.authority import Authority, IdentityAuthority, KeyAuthority

@@ -1,0 +1,158 @@
+"""The lineage index, kept in step: local repositories by themselves, registries when asked."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from kitline.errors import KitlineError, StoreError, UsageError
+from kitline.lineage.index import LineageIndex
+from kitline.oci.reference import LayoutReference, Reference, parse_reference
+from kitline.operations.defaults import settings_or_default
+from kitline.operations.lineage.edges import edge_repository
+from kitline.operations.lineage.scan import (
+    LOCAL,
+    is_local,
+    layout_state,
+    scan_layout,
+    scan_registry,
+)
+from kitline.operations.stores import Stores
+from kitline.store.progress import SILENT
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from kitline.operations.settings import Settings
+    from kitline.store.layout import LayoutStore
+    from kitline.store.progress import Progress
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Indexed:
+    """A repository that was read into the index, or why it was not."""
+
+    repository: str
+    manifests: int = 0
+    problem: str = ""
+
+    def to_json(self) -> dict[str, Any]:
+        """Return it as `--json` prints it."""
+        return {
+            "repository": self.repository.removeprefix(LOCAL),
+            "manifests": self.manifests,
+            "problem": self.problem or None,
+        }
+
+
+def index_lineage(
+    repositories: Iterable[str] = (),
+    *,
+    anew: bool = False,
+    settings: Settings | None = None,
+    progress: Progress = SILENT,
+) -> list[Indexed]:
+    """Read repositories into the lineage index: those given, those of the settings, the local ones.
+
+    Only what is new is read; with `anew` the index is emptied first. A repository that was given
+    once is read again each time. One that cannot be read does not keep the others away.
+
+    Raises:
+        UsageError: if one of `repositories` is not the name of a repository in a registry.
+    """
+    settings = settings_or_default(settings)
+    given = [_repository(each) for each in repositories]
+    with Stores(settings) as stores, open_index(settings) as index:
+        named = [*given, *configured(settings)]
+        named += [each.name for each in index.repositories() if not is_local(each.name)]
+        if anew:
+            with index.writing():
+                for each in index.repositories():
+                    index.forget(each.name)
+        outcomes = refresh_local(index, stores, everything=True)
+        for name in dict.fromkeys(named):
+            outcomes.append(_scan(index, stores, name, progress))
+        return outcomes
+
+
+def open_index(settings: Settings) -> LineageIndex:
+    """Open the index; one in memory where none can be written, which is filled for this answer."""
+    try:
+        return LineageIndex(settings.lineage_file)
+    except StoreError as cause:
+        _log.warning("%s; the answer takes longer without it", cause)
+        return LineageIndex(None)
+
+
+def configured(settings: Settings) -> list[str]:
+    """Return the repositories that a complete answer rests on."""
+    edges = edge_repository(settings)
+    return [*settings.lineage, *([edges.name] if edges is not None else [])]
+
+
+def refresh_local(
+    index: LineageIndex, stores: Stores, *, everything: bool = False
+) -> list[Indexed]:
+    """Read what has changed in the local store since; return those repositories, or all."""
+    known = {each.name: each for each in index.repositories()}
+    present = [f"{LOCAL}{name}" for name in stores.local.list()]
+    outcomes = []
+    for name in present:
+        store = stores.local.open(name.removeprefix(LOCAL))
+        state = known.get(name)
+        if state is None or state.state != layout_state(store) or state.problem or everything:
+            outcomes.append(_scan_layout(index, store, name))
+    for name in known.keys() - set(present):
+        if name.startswith(LOCAL) or (is_local(name) and not _is_there(name)):
+            with index.writing():
+                index.forget(name)
+    return outcomes
+
+
+def scan_named_layout(index: LineageIndex, stores: Stores, reference: LayoutReference) -> Indexed:
+    """Read a layout that is not part of the local store."""
+    from kitline.store.layout_reading import LayoutReader
+
+    store = stores.open(reference)
+    assert isinstance(store, LayoutReader)
+    return _scan_layout(index, store, reference.name)  # type: ignore[arg-type]
+
+
+def _is_there(name: str) -> bool:
+    found = parse_reference(name)
+    return isinstance(found, LayoutReference) and found.path.exists()
+
+
+def _scan_layout(index: LineageIndex, store: LayoutStore, name: str) -> Indexed:
+    try:
+        return Indexed(repository=name, manifests=scan_layout(index, store, name))
+    except KitlineError as cause:
+        return _failed(index, name, cause)
+
+
+def _scan(index: LineageIndex, stores: Stores, name: str, progress: Progress) -> Indexed:
+    workers = stores.settings.concurrency
+    try:
+        store = stores.open(Reference.parse(name))
+        count = scan_registry(index, store, name, workers=workers, progress=progress)
+    except KitlineError as cause:
+        return _failed(index, name, cause)
+    return Indexed(repository=name, manifests=count)
+
+
+def _failed(index: LineageIndex, name: str, cause: KitlineError) -> Indexed:
+    with index.writing():
+        index.note_state(name, state="", read_at=None, problem=str(cause))
+    return Indexed(repository=name, problem=str(cause))
+
+
+def _repository(text: str) -> str:
+    found = parse_reference(text)
+    if isinstance(found, LayoutReference) or found.is_bare or found.tag or found.digest:
+        raise UsageError(
+            f"cannot index {text!r}: write 'REGISTRY/REPOSITORY'; the local store is always read"
+        )
+    return found.name

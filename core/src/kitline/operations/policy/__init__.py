@@ -1,0 +1,1 @@
+"""The gate on use: what policies say of a kit before anything uses it."""

@@ -1,0 +1,1 @@
+"""Prune: what nothing needs any more, and its plan."""

@@ -1,0 +1,1 @@
+"""Stages: moves, their records, and the table that shows them."""
