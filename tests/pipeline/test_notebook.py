@@ -29,10 +29,15 @@ def test_the_notebook_runs_and_shows_kits_stages_and_lineage(tmp_path: Path) -> 
     pages = [each["data"].get("text/html", "") for each in outputs if "data" in each]
     texts = "".join(each["text"] for each in outputs if each["output_type"] == "stream")
     assert any("<table" in page and "cancer-data" in page for page in pages)
+    assert any("it misses tumours" in page and "production" in page for page in pages)
     assert any("svg" in page for page in pages)
     assert re.findall(r'"found": (\d+), "missed": (\d+)', texts) == [
         ("42", "0"),
         ("29", "13"),
         ("42", "0"),
     ]
-    assert "rollback" in texts
+    assert re.findall(r"^(\d)  (\w+)", texts, re.MULTILINE) == [
+        ("1", "promote"),
+        ("2", "promote"),
+        ("3", "rollback"),
+    ]
