@@ -19,8 +19,8 @@ ROOT = Path(__file__).parent.parent
 # The pages of examples and plugins say what their own tests and the guides run.
 PAGES = sorted([*ROOT.glob("docs/**/*.md"), ROOT / "README.md"])
 STORIES = [page for page in PAGES if any(find_snippets(page.read_text("utf-8")))]
-# These start tools that take seconds to import; `make interop` runs them.
-SLOW = ("docs/plugins/",)
+# These start tools that take seconds to import, or many programs; `make interop` runs them.
+SLOW = ("docs/plugins/", "docs/lineage.md", "docs/stages.md", "docs/trust.md", "docs/how-to/ci.md")
 
 
 def _name(page: Path) -> str:

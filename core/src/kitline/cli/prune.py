@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 @click.command(
     "prune",
-    short_help="Remove kits that no stage, child or rule keeps; a plan is shown first.",
+    short_help="Remove kits that nothing needs; a plan is shown first.",
     epilog="Example: kitline prune registry.example/team/iris --keep-stages --keep-last 5"
     " --keep-newer 30d --dry-run",
 )
