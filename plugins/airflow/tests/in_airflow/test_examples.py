@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from kitline.testing import LocalRegistry
 
-pytestmark = pytest.mark.usefixtures("database")
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("database")]
 
 
 @pytest.fixture
@@ -58,7 +58,6 @@ def test_the_asset_event_has_the_same_digest(
     assert event.partition_key is None
 
 
-@pytest.mark.slow
 def test_a_second_run_on_the_same_data_gives_the_same_digest(
     example: Callable[[str], Any], connected: LocalRegistry
 ) -> None:
@@ -70,7 +69,6 @@ def test_a_second_run_on_the_same_data_gives_the_same_digest(
     assert xcom(first, "train") == xcom(second, "train")
 
 
-@pytest.mark.slow
 def test_promote_on_event_promotes_what_it_was_given(
     example: Callable[[str], Any], connected: LocalRegistry
 ) -> None:
@@ -85,7 +83,6 @@ def test_promote_on_event_promotes_what_it_was_given(
     assert record.run["id"] == f"promote_on_event/{done.run_id}/promote"
 
 
-@pytest.mark.slow
 @airflow_3
 def test_promote_promote_and_roll_back_give_three_partition_keys(
     example: Callable[[str], Any], connected: LocalRegistry, model: Path
