@@ -245,6 +245,20 @@ def test_tasks_show_the_inputs_that_they_take() -> None:
     assert kitline_kfp.push_modelkit.__doc__.startswith("Push artifacts")
 
 
+@pytest.mark.parametrize(
+    ("args", "inputs", "words"),
+    [
+        (("a:v1",), {"to": "b:v1"}, "multiple values for argument 'to'"),
+        (("a:v1",), {"modle": "x"}, "unexpected keyword argument 'modle'"),
+        (("x",) * 30, {}, "too many positional arguments"),
+        ((), {"name": "x"}, "missing 1 required argument: to"),
+    ],
+)
+def test_what_a_task_does_not_take_is_refused(args: Any, inputs: Any, words: str) -> None:
+    with pytest.raises(TypeError, match=words):
+        kitline_kfp.push_modelkit(*args, **inputs)
+
+
 def container(spec: Any) -> Any:
     [executor] = spec["deploymentSpec"]["executors"].values()
     return executor["container"]

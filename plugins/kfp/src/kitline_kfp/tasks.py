@@ -21,14 +21,16 @@ def in_pipeline(
     function: Callable[..., Any], factory: Callable[..., Any], *, cached: bool
 ) -> Callable[..., Any]:
     """Return a function that makes a task of a component; it takes the component's inputs."""
+    signature = inspect.signature(function)
+    kept = [signature.parameters[name] for name in _inputs(function)]
+    accepted = signature.replace(parameters=kept)
 
     @wraps(function)
     def make_task(*args: Any, **inputs: Any) -> Any:
-        given = {**dict(zip(_inputs(function), args, strict=False)), **inputs}
+        # KFP takes keywords only, and says which inputs are missing
+        given = accepted.bind_partial(*args, **inputs).arguments
         return dress(factory()(**given), current(), cached=cached)
 
-    signature = inspect.signature(function)
-    kept = [signature.parameters[name] for name in _inputs(function)]
     keyword = [each.replace(kind=inspect.Parameter.KEYWORD_ONLY) for each in kept]
     make_task.__dict__["__signature__"] = signature.replace(parameters=keyword)
     return make_task
