@@ -250,6 +250,19 @@ def test_a_run_folder_that_is_reached_by_a_link_is_read(tmp_path: Path) -> None:
     assert collect(f"kfp:{tmp_path / 'latest'}", model="train/model").tree.kitfile.model
 
 
+def test_a_folder_may_have_a_number_sign_in_its_name(tmp_path: Path) -> None:
+    run = tmp_path / "try #2/run"
+    write_run(run, {"model": {"artifacts": [{"uri": "/x/run/train/model"}]}})
+    (run / "train/model").write_text("weights")
+    [importer] = kitline_importers()
+
+    [listed] = importer.expand(f"kfp:{run}", {}, ImportContext())
+
+    assert listed == f"kfp:{run}#train"
+    for source in (listed, f"kfp:{run}"):
+        assert collect(source, model="train/model").tree.kitfile.model
+
+
 def test_what_looks_like_a_task_inside_an_output_is_content(tmp_path: Path) -> None:
     write_run(tmp_path / "run", {"model": {"artifacts": [{"uri": "/x/run/train/model"}]}})
     (tmp_path / "run/train/model").mkdir()

@@ -75,7 +75,7 @@ def collect(source: str, options: Mapping[str, str], context: ImportContext) -> 
         UsageError: if source or options cannot be understood.
         SourceError: if run, task or output is missing, or nothing tells what an output is.
     """
-    address, _, task = source.partition("#")
+    address, task = _split(source)
     chosen = Options.parse(options, task)
     run = _open_run(address, chosen)
     choice = choose(run, tasks=chosen.tasks, drawers=chosen.drawers)
@@ -100,13 +100,21 @@ def collect(source: str, options: Mapping[str, str], context: ImportContext) -> 
 
 def expand(source: str, options: Mapping[str, str], context: ImportContext) -> Iterable[str]:
     """Name each task that has outputs, as a source of its own."""
-    address, _, _ = source.partition("#")
+    address, _ = _split(source)
     run = _open_run(address, Options.parse(options, ""))
     return [
         f"{address}#{task.name}"
         for task in run.tasks()
         if any(each.open is not None for each in task.artifacts)
     ]
+
+
+def _split(source: str) -> tuple[str, str]:
+    """Return a run and a task of it; folders may have a '#' in their names, too."""
+    if "#" not in source or Path(source.partition(":")[2]).is_dir():
+        return source, ""
+    address, _, task = source.rpartition("#")
+    return address, task
 
 
 def _open_run(address: str, chosen: Options) -> RunReader:
