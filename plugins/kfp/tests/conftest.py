@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import kitline_kfp
 import pytest
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ec
 from kfp import local
 from kitline.testing.fixtures import isolated_home, local_registry
 
@@ -48,6 +50,26 @@ class LocalRun:
     def errors(self) -> list[str]:
         """The lines of the log that tell an error of kitline."""
         return [line.strip() for line in self.log.splitlines() if line.strip()[:7] == "error: "]
+
+
+@pytest.fixture
+def make_keys() -> Callable[[Path], tuple[Path, Path]]:
+    """Write a private key without password, and its public key, into a folder."""
+
+    def make(folder: Path) -> tuple[Path, Path]:
+        private = ec.generate_private_key(ec.SECP256R1())
+        pem = serialization.Encoding.PEM
+        (folder / "key.key").write_bytes(
+            private.private_bytes(
+                pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+            )
+        )
+        (folder / "key.pub").write_bytes(
+            private.public_key().public_bytes(pem, serialization.PublicFormat.SubjectPublicKeyInfo)
+        )
+        return folder / "key.key", folder / "key.pub"
+
+    return make
 
 
 @pytest.fixture

@@ -7,7 +7,6 @@ import kitline_kfp
 import pytest
 import yaml
 from kfp import compiler, components, dsl
-from kfp.dsl import Model, Output
 from kitline_kfp.containers import container_component
 
 if TYPE_CHECKING:
@@ -56,12 +55,6 @@ def test_outputs_of_both_our_forms_are_not(tmp_path: "Path") -> None:
 
 
 @dsl.component(base_image="python:3.11", packages_to_install=[], install_kfp_package=False)
-def make(model: Output[Model]) -> None:
-    with open(model.path, "w") as file:
-        file.write("mine")
-
-
-@dsl.component(base_image="python:3.11", packages_to_install=[], install_kfp_package=False)
 def move_tag(other: str, pushed: str) -> None:
     import kitline
 
@@ -70,8 +63,8 @@ def move_tag(other: str, pushed: str) -> None:
 
 
 @dsl.pipeline(name="moved meanwhile")
-def moved_meanwhile(to: str, other: str) -> None:
-    pushed = kitline_kfp.push_modelkit(to=to, model=make().outputs["model"])
+def moved_meanwhile(to: str, code: str, other: str) -> None:
+    pushed = kitline_kfp.push_modelkit(to=to, code=code)
     moved = move_tag(other=other, pushed=pushed.outputs["reference"])
     kitline_kfp.pull_modelkit(modelkit=pushed.outputs["reference"]).after(moved)
 
@@ -83,7 +76,10 @@ def test_later_steps_get_what_was_pushed_though_the_tag_moved(
     kitfile = b"model: {path: model.bin}"
     other = str(kitline.pack(tmp_path, "team/iris:theirs", kitfile=kitfile).reference)
 
-    run = run_locally(moved_meanwhile, to="team/iris:v1", other=other)
+    (tmp_path / "train.py").write_text("mine")
 
-    assert (run.folder / "pull-modelkit/model").read_text() == "mine"
+    code = str(tmp_path / "train.py")
+    run = run_locally(moved_meanwhile, to="team/iris:v1", code=code, other=other)
+
+    assert (run.folder / "pull-modelkit/code").read_text() == "mine"
     assert run.output("pull-modelkit") == run.output("push-modelkit")

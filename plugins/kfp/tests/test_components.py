@@ -69,7 +69,7 @@ def trust(modelkit: str, key: str) -> None:
 
 
 def test_a_signed_kit_is_verified_with_a_key_given_as_text(
-    run_locally: "Callable[..., LocalRun]", kit: str, tmp_path: "Path"
+    run_locally: "Callable[..., LocalRun]", kit: str, tmp_path: "Path", make_keys: Any
 ) -> None:
     private, public = make_keys(tmp_path)
     kitline.sign(kit, key=str(private))
@@ -81,7 +81,7 @@ def test_a_signed_kit_is_verified_with_a_key_given_as_text(
 
 
 def test_a_signature_that_does_not_verify_stops_the_pipeline_with_one_line(
-    run_locally: "Callable[..., LocalRun]", kit: str, tmp_path: "Path"
+    run_locally: "Callable[..., LocalRun]", kit: str, tmp_path: "Path", make_keys: Any
 ) -> None:
     (tmp_path / "other").mkdir()
     private, _ = make_keys(tmp_path / "other")
@@ -93,15 +93,6 @@ def test_a_signature_that_does_not_verify_stops_the_pipeline_with_one_line(
     [error] = run.errors
     assert "signature" in error
     assert "Traceback" not in run.log
-
-
-def make_keys(folder: "Path") -> "tuple[Path, Path]":
-    from kitline.cli.main import main
-    from kitline.testing.command_line import CommandLine
-
-    done = CommandLine(main)("keygen", folder / "key")
-    assert done.code == 0, done.stderr
-    return folder / "key.key", folder / "key.pub"
 
 
 @dsl.component(base_image="python:3.11", packages_to_install=[], install_kfp_package=False)
@@ -179,6 +170,7 @@ def loop() -> None:
     kitline_kfp.push_modelkit(to="team/parts:v1", datasets=dsl.Collected(made.outputs["data"]))
 
 
+@pytest.mark.slow  # four processes for one sentence
 def test_the_outputs_of_a_loop_become_datasets(run_locally: "Callable[..., LocalRun]") -> None:
     run = run_locally(loop)
 

@@ -7,7 +7,7 @@ import kitline
 import kitline_kfp
 import pytest
 from kfp import dsl
-from kfp.dsl import Artifact, Model, Output
+from kfp.dsl import Artifact, Output
 from kitline.errors import KitlineError, SourceError, UsageError, VerificationError
 from kitline.testing import Fault
 from kitline_kfp import steps
@@ -22,14 +22,13 @@ ABSENT = "sha256:" + "0" * 64
 
 
 @dsl.component(base_image="python:3.11", packages_to_install=[], install_kfp_package=False)
-def make(model: Output[Model], forgotten: Output[Artifact]) -> None:
-    with open(model.path, "w") as file:
-        file.write("weights")
+def make(forgotten: Output[Artifact]) -> None:
+    pass
 
 
 @dsl.pipeline(name="push")
-def push(to: str) -> None:
-    kitline_kfp.push_modelkit(to=to, model=make().outputs["model"])
+def push(to: str, code: str) -> None:
+    kitline_kfp.push_modelkit(to=to, code=code)
 
 
 @dsl.pipeline(name="push forgotten")
@@ -51,9 +50,9 @@ def free_port() -> int:
 @pytest.mark.parametrize(
     ("pipeline", "inputs", "words"),
     [
-        (push, {"to": "Team/Bad Name:v1"}, "invalid reference"),
+        (push, {"to": "Team/Bad Name:v1", "code": __file__}, "invalid reference"),
         (push_forgotten, {"to": "team/iris:v1"}, "did the step that makes it write"),
-        (push, {"to": f"127.0.0.1:{free_port()}/team/iris:v1"}, "is it running?"),
+        (push, {"to": f"127.0.0.1:{free_port()}/team/iris:v1", "code": __file__}, "is it running?"),
         (pull, {"modelkit": f"team/iris@{ABSENT}"}, f"no manifest {ABSENT}"),
         (pull, {"modelkit": "team/iris:v1"}, "names no digest"),
     ],
@@ -76,17 +75,18 @@ def test_a_push_that_breaks_off_moves_no_tag_and_the_retry_gives_the_same_digest
     run_locally: "Callable[..., LocalRun]", local_registry: Any, tmp_path: "Path"
 ) -> None:
     to = f"{local_registry.host}/team/iris:v1"
-    (tmp_path / "old").write_text("old")
-    old = steps.push(to, model=tmp_path / "old")
+    (tmp_path / "train.py").write_text("old")
+    old = steps.push(to, code=tmp_path / "train.py")
+    (tmp_path / "train.py").write_text("new")
+    inputs = {"to": to, "code": str(tmp_path / "train.py")}
 
     local_registry.inject(Fault.answer(403, code="DENIED", methods=("PUT",), path="/manifests/"))
-    run = run_locally(push, fails=True, to=to)
+    run = run_locally(push, fails=True, **inputs)
 
     assert len(run.errors) == 1
     assert str(kitline.resolve(to)) == old.reference
-    retried = run_locally(push, to=to).output("push-modelkit")
-    (tmp_path / "new").write_text("weights")
-    assert retried["digest"] == steps.push("elsewhere:v1", model=tmp_path / "new").digest
+    retried = run_locally(push, **inputs).output("push-modelkit")
+    assert retried["digest"] == steps.push("elsewhere:v1", code=tmp_path / "train.py").digest
     assert str(kitline.resolve(to)) == retried["reference"]
 
 

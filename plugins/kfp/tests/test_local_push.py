@@ -37,6 +37,14 @@ def read(model: dsl.Input[Model], data: dsl.Input[Dataset]) -> str:
         return weights.decode() + " " + file.read().strip()
 
 
+@dsl.pipeline(name="push")
+def push(to: str) -> None:
+    made = make()
+    kitline_kfp.push_modelkit(
+        to=to, model=made.outputs["model"], dataset=made.outputs["train"], parameters={"depth": 3}
+    )
+
+
 @dsl.pipeline(name="round trip")
 def round_trip(to: str) -> None:
     made = make()
@@ -67,10 +75,9 @@ def test_what_is_pushed_is_pulled_by_digest_in_a_later_step(
 def test_the_local_store_gives_the_same_digest(
     run_locally: "Callable[..., LocalRun]", local_registry: Any
 ) -> None:
-    run = run_locally(round_trip, to="team/kit:v1")
+    run = run_locally(push, to="team/kit:v1")
 
     made = run.folder / "make"
     content = {"model": made / "model", "datasets": made / "train", "parameters": {"depth": 3}}
     scripted = steps.push(f"{local_registry.host}/team/kit:v1", **content)
     assert run.output("push-modelkit")["digest"] == scripted.digest
-    assert run.output("read")["Output"] == "weights 1,2"

@@ -67,14 +67,15 @@ def test_python_functions_of_components_can_be_tested_directly(model: Path, tmp_
 
 
 def test_python_functions_that_judge_and_move_can_be_tested_directly(
-    model: Path, tmp_path: Path
+    model: Path, tmp_path: Path, make_keys: Any
 ) -> None:
     pushed = steps.push("team/iris:v1", model=model)
-    kitline.sign(pushed.reference, key=str(make_key(tmp_path)))
+    private, public = make_keys(tmp_path)
+    kitline.sign(pushed.reference, key=str(private))
     report, moved = artifact(tmp_path / "report"), artifact(tmp_path / "moved")
 
     verified = verify_modelkit_component().python_func(
-        modelkit=pushed.reference, report=report, key=(tmp_path / "key.pub").read_text()
+        modelkit=pushed.reference, report=report, key=public.read_text()
     )
     promoted = promote_modelkit_component().python_func(
         modelkit=verified.reference, stage="production", kit=moved
@@ -86,14 +87,6 @@ def test_python_functions_that_judge_and_move_can_be_tested_directly(
     for each in (report, moved):  # clusters bring back other values as something else
         assert each.metadata["oci_digest"] == pushed.digest
         assert {type(value) for value in each.metadata.values()} == {str}
-
-
-def make_key(folder: Path) -> Path:
-    from kitline.cli.main import main
-    from kitline.testing.command_line import CommandLine
-
-    assert CommandLine(main)("keygen", folder / "key").code == 0
-    return folder / "key.key"
 
 
 def test_names_of_outputs_do_not_change_the_digest(model: Path, tmp_path: Path) -> None:
@@ -178,9 +171,11 @@ def test_a_folder_is_packed_as_on_the_command_line(model: Path) -> None:
     assert pushed.digest == str(again.digest)
 
 
-def test_a_kit_that_was_removed_is_noticed_by_whoever_takes_it(model: Path, tmp_path: Path) -> None:
+def test_a_kit_that_was_removed_is_noticed_by_whoever_takes_it(
+    model: Path, tmp_path: Path, make_keys: Any
+) -> None:
     pushed = steps.push("team/iris:v1", model=model)
-    make_key(tmp_path)
+    _, public = make_keys(tmp_path)
     kitline.remove(pushed.reference)
 
     for consume in (
@@ -190,7 +185,7 @@ def test_a_kit_that_was_removed_is_noticed_by_whoever_takes_it(model: Path, tmp_
         lambda: steps.promote(pushed.reference, "production"),
         lambda: steps.evaluate(pushed.reference, {"recall": 1}),
         lambda: steps.lineage_report(pushed.reference, artifact(tmp_path / "page")),
-        lambda: steps.verify(pushed.reference, key=str(tmp_path / "key.pub")),
+        lambda: steps.verify(pushed.reference, key=str(public)),
     ):
         with pytest.raises(NotFound, match=f"no manifest {pushed.digest}"):
             consume()
@@ -279,13 +274,15 @@ def test_metrics_of_a_push_and_later_ones_let_a_kit_be_promoted(
 
 
 def test_an_evaluation_is_signed_when_a_key_is_set(
-    model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, make_keys: Any
 ) -> None:
-    monkeypatch.setenv("KITLINE_SIGN_KEY", str(make_key(tmp_path)))
+    private, public = make_keys(tmp_path)
+    monkeypatch.setenv("KITLINE_SIGN_KEY", str(private))
     pushed = steps.push("team/iris:v1", model=model)
 
     steps.evaluate(pushed.reference, {"recall": 0.85})
 
-    public = (tmp_path / "key.pub").read_text()
-    done = steps.verify(pushed.reference, key=public, attestations=["evaluation"], signature=False)
+    done = steps.verify(
+        pushed.reference, key=public.read_text(), attestations=["evaluation"], signature=False
+    )
     assert done == pushed
