@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 from kitline.kit.load import load_kit
 from kitline.operations.defaults import plugins_or_default, settings_or_default
+from kitline.operations.import_ import import_context
 from kitline.operations.notebook import shown
 from kitline.operations.policy.gate import check_found, policy_limits
 from kitline.operations.stores import Stores, read_reference
 from kitline.store.progress import SILENT
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from kitline.oci.digest import Digest
     from kitline.oci.reference import LayoutReference, PinnedReference
@@ -58,14 +59,18 @@ def export(
     plugins: Plugins | None = None,
     options: Mapping[str, str] | None = None,
     progress: Progress = SILENT,
+    cancelled: Callable[[], bool] | None = None,
 ) -> Exported:
     """Export a kit to `target`, an exporter's name with `:` and a place if it takes one.
 
+    The exporter asks `cancelled` between two long steps, and stops where it says yes.
+
     Raises:
+        Cancelled: if it was told to stop.
         PluginError: if no installed plugin has such an exporter.
         PolicyError: if a policy does not allow the kit to be used.
     """
-    from kitline.plugin.records import ExportContext, Kit
+    from kitline.plugin.records import Kit
 
     settings, progress = settings_or_default(settings), shown(progress)
     plugins = plugins_or_default(plugins, settings)
@@ -75,9 +80,7 @@ def export(
         found = stores.find(read_reference(source))
         check_found(found, stores, use="export")
         kit = load_kit(found.store, found.manifest, name=str(found.asked))
-        context = ExportContext(
-            progress=progress, open_store=lambda text: stores.open(read_reference(text))
-        )
+        context = import_context(stores, progress, cancelled)  # one record serves both
         result = exporter.export(
             Kit(
                 reference=found.reference,

@@ -16,7 +16,7 @@ from kitline.operations.stores import Stores, read_reference
 from kitline.store.progress import SILENT
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from kitline.operations.results import KitResult
     from kitline.operations.settings import Settings
@@ -41,14 +41,17 @@ def import_(
     move: bool = True,
     rehash: bool = False,
     progress: Progress = SILENT,
+    cancelled: Callable[[], bool] | None = None,
 ) -> KitResult:
     """Import what `source` names, such as `mlflow://runs/ID`, as the ModelKit `to`.
 
     A kit that the tool knows as made from this source is answered, after a look whether it is
     there, unless the option `again` is `true`. `parents`, `statements`, `invocation` and
-    `provenance` are those of `pack`, in addition to what the importer found.
+    `provenance` are those of `pack`, in addition to what the importer found. The importer asks
+    `cancelled` between two long steps, and stops where it says yes.
 
     Raises:
+        Cancelled: if it was told to stop; nothing is left under a final name.
         PluginError: if no installed plugin reads such sources; the message names what to install.
         SourceError: if the source is missing or not ready.
         WriteBackFailed: if the tool could not be told and the settings require it.
@@ -59,7 +62,7 @@ def import_(
     importer = plugins.importer_for(source)
     given, again = _take_again(options or {})
     with Stores(settings) as stores:
-        collected = importer.collect(source, given, import_context(stores, progress))
+        collected = importer.collect(source, given, import_context(stores, progress, cancelled))
         collected = _with_more(collected, resolve_parents(stores, parents), statements)
         if collected.known and not again:
             known, said = answer_known(
@@ -98,13 +101,16 @@ def _with_more(
     )
 
 
-def import_context(stores: Stores, progress: Progress = SILENT) -> ImportContext:
+def import_context(
+    stores: Stores, progress: Progress = SILENT, cancelled: Callable[[], bool] | None = None
+) -> ImportContext:
     """Return what an importer may use of kitline."""
     from kitline.plugin.records import ImportContext
 
-    return ImportContext(
+    context = ImportContext(
         progress=progress, open_store=lambda text: stores.open(read_reference(text))
     )
+    return context if cancelled is None else replace(context, cancelled=cancelled)
 
 
 def _take_again(options: Mapping[str, str]) -> tuple[dict[str, str], bool]:

@@ -40,6 +40,7 @@ class ModelKitExportOperator(KitInputOperator):
             options=texts_of(self.options),
             settings=errand.settings,
             progress=errand.progress,
+            cancelled=lambda: errand.progress.is_cancelled,
         )
 
     def words(self, errand: Errand) -> list[str]:

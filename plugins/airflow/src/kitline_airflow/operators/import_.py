@@ -55,6 +55,7 @@ class ModelKitImportOperator(KitOutputOperator):
             move=self.move,
             settings=errand.settings,
             progress=errand.progress,
+            cancelled=lambda: errand.progress.is_cancelled,
         )
 
     def words(self, errand: Errand) -> list[str]:
