@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import json
+import shutil
 import sqlite3
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import kitline
 import pytest
 from kitline.errors import HasChildren, RegistryUnreachable, UsageError
 from kitline.lineage.edge import ARTIFACT_TYPE
+from kitline.oci.digest import Digest
 from kitline.operations.settings import Settings
 from kitline.plugin import Invocation, Parent, Statement, provenance
+from kitline.store.local import LocalStores
 from kitline.testing import LocalRegistry
 
 if TYPE_CHECKING:
@@ -471,6 +475,31 @@ def test_a_hostile_edge_leads_nowhere_else(
     assert edges(found) == {edge(data, stranger, "\x1b[31m")}
     assert "\x1b" not in found.render()
     assert found.edges[0].is_claim
+
+
+@pytest.mark.parametrize("name", ["registry.example/team/iris", "team/iris"])
+def test_a_copy_from_a_public_registry_leads_to_no_private_address(
+    local_registry: LocalRegistry, pack: Pack, name: str
+) -> None:
+    """A kit of one's own may: its provenance was written here."""
+    kit = pack("own/iris:v1")
+    missing = Digest.of(b"missing")
+    stated = {"digest": {"sha256": missing.hex}, "uri": f"oci://{local_registry.host}/x/data"}
+    predicate = {"buildDefinition": {"resolvedDependencies": [stated]}}
+    kitline.attest(
+        "own/iris:v1",
+        Statement(predicate_type="https://slsa.dev/provenance/v1", predicate=predicate),
+    )
+    store = LocalStores(Settings.load().store_folder)
+    shutil.move(store.open("own/iris").folder, store.open(name).folder)
+
+    settings = replace(Settings.load(), tries=1)
+    found = kitline.trace_lineage(f"{name}@{kit.digest}", down=False, settings=settings)
+
+    is_own = name == "team/iris"
+    assert missing in found.by_digest
+    assert bool(local_registry.requests) is is_own
+    assert is_own or any("private address" in each for each in found.reasons)
 
 
 def _push_edge(name: str, subject: KitResult, said: dict[str, str], reference: str) -> None:

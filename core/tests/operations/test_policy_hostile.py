@@ -12,7 +12,7 @@ from kitline.oci.digest import Digest
 from kitline.oci.manifest import EMPTY_CONFIG, ImageManifest
 from kitline.oci.media_types import PARENTS
 from kitline.oci.reference import Reference
-from kitline.operations.policy.ancestors import COUNT_LIMIT
+from kitline.operations.policy.ancestors import ADDRESS_LIMIT, COUNT_LIMIT
 from kitline.operations.policy.gate import check_use
 from kitline.operations.settings import Policy, Settings
 from kitline.operations.statements import attach
@@ -67,10 +67,17 @@ def put(store: MemoryStore, *parents: Digest | str) -> ImageManifest:
     return manifest
 
 
-def judge(store: MemoryStore, kit: ImageManifest, gate: Gate, **more: Any) -> str:
+def judge(
+    store: MemoryStore,
+    kit: ImageManifest,
+    gate: Gate,
+    *,
+    asked: Reference | None = None,
+    **more: Any,
+) -> str:
     """Return what the gate says against a kit; empty if it may be used."""
     settings = replace(Settings.load(), policy=Policy(gates=(gate,)), **more)
-    asked = Reference(repository=NAME, digest=kit.digest)
+    asked = asked or Reference(repository=NAME, digest=kit.digest)
     try:
         check_use(store, kit, asked, use="use", settings=settings)
     except PolicyError as refused:
@@ -152,6 +159,48 @@ def test_addresses_that_do_not_answer_end_the_search_and_the_mirrors_are_asked(
     assert f"parent {Digest.of(b'missing')} (data) cannot be found" in said
     assert f"parent {Digest.of(b'1')} cannot be found" in said
     assert f"{parent.digest} (data) cannot be found" not in said
+
+
+def test_provenance_of_a_public_kit_leads_to_no_private_address(
+    key: PrivateKey, local_registry: LocalRegistry
+) -> None:
+    public = MemoryStore("127.0.0.1.example/team/iris")
+    kit = put(public)
+    claim(public, kit, [f"{local_registry.host}/x/data"])
+    asked = Reference(registry="127.0.0.1.example", repository=NAME, digest=kit.digest)
+
+    said = judge(public, kit, revoking(key), asked=asked, tries=1)
+
+    assert local_registry.requests == []
+    assert "it has a private address" in said
+    mirrors = (f"{local_registry.host}/mirror/data",)
+    judge(public, kit, revoking(key), asked=asked, tries=1, mirrors=mirrors)
+    assert any("/x/data/" in each.path for each in local_registry.requests)  # now they name it
+
+
+def claim(store: MemoryStore, kit: ImageManifest, repositories: Sequence[str]) -> Digest:
+    """State one parent for each repository, which is said to lie there; return the last one."""
+    found = [Digest.of(each.encode()) for each in repositories]
+    stated = made_from(*found)
+    listed = stated["buildDefinition"]["resolvedDependencies"]
+    for each, repository in zip(listed, repositories, strict=True):
+        each["uri"] = f"oci://{repository}"
+    attach(store, kit, Statement(predicate_type=PROVENANCE, predicate=stated))
+    return found[-1]
+
+
+def test_claims_without_end_hide_no_ancestor(
+    store: MemoryStore, key: PrivateKey, local_registry: LocalRegistry
+) -> None:
+    """Repositories that are there and empty use up how many are asked; the last one is not."""
+    names = [f"{local_registry.host}/empty/r{n}" for n in range(ADDRESS_LIMIT + 1)]
+    kit = put(store)
+    last = claim(store, kit, names)
+
+    said = judge(store, kit, revoking(key))
+
+    assert f"parent {last} cannot be found" in said
+    assert "provenance names too many repositories" in said
 
 
 @pytest.mark.parametrize("reason", [None, 5, [], "\x1b[2J" * 100, "x" * 10_000])

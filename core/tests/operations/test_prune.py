@@ -17,8 +17,12 @@ from kitline.oci.descriptor import Descriptor
 from kitline.oci.digest import Digest
 from kitline.oci.manifest import ImageIndex, ImageManifest
 from kitline.oci.reference import PinnedReference, Reference
+from kitline.operations.claimed import ClaimedPlaces
+from kitline.operations.prune.edges import EdgeReader
+from kitline.operations.stores import Stores
 from kitline.plugin import Statement
 from kitline.plugin.records import Parent, parents_text
+from kitline.store.memory import MemoryStore
 from kitline.store.registry import open_registry
 from kitline.store.source import BytesSource
 from kitline.testing import Fault, LocalRegistry
@@ -258,6 +262,41 @@ def test_a_kit_whose_child_cannot_be_reached_stays_unless_edges_are_ignored(
         assert "cannot be looked for" in result.warnings[0]
         run_prune(place, ignore_edges=True)
         assert left(store, [data]) == []
+
+
+def test_a_kit_stays_while_a_child_lies_elsewhere_in_the_local_store() -> None:
+    from kitline.store.local import LocalStores
+
+    locals_ = LocalStores(kitline.Settings.load().store_folder)
+    with locals_.open("data/train") as data, locals_.open("team/iris") as models:
+        train = put(data, "train", tag="v1")
+        unused = put(data, "unused", tag="v2")
+        model = put(models, "model", [Parent(digest=train.digest, role="data")], tag="v1")
+
+        first = run_prune("data/train")
+        assert left(data, [train, unused]) == [0]
+        assert [each.kept for each in first.plan.kits if each.digest == train.digest] == [
+            (f"{model.digest.hex[:12]}, made from it, is in team/iris",)
+        ]
+
+        models.remove_manifest(model.digest)
+        run_prune("data/train")
+        assert left(data, [train]) == []
+
+
+def test_an_edge_beside_a_public_kit_leads_to_no_private_address() -> None:
+    public = MemoryStore("registry.example/team/data")
+    data = put(public, "data", tag="d")
+    with LocalRegistry() as trap, Stores(kitline.Settings.load()) as stores:
+        stranger = Reference(registry=trap.host, repository="x/y").pin(Digest.of(b"stranger"))
+        note_child(public, data.digest, stranger)
+        with ClaimedPlaces(stores) as claimed, EdgeReader(public, stores, claimed) as reader:
+            reason = reader.find_living(data.digest)
+
+        assert trap.requests == []
+    assert reason is not None
+    assert "cannot be reached" in reason
+    assert "it has a private address" in reader.warnings[0]
 
 
 def test_nothing_goes_unless_the_plan_is_agreed_to(place: str, store: Store) -> None:

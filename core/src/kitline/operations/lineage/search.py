@@ -1,20 +1,16 @@
 """Looking for kits by digest: beside their children, where the index and statements say, mirrors.
 
-An address in a statement is a claim by whoever could write it. It is asked for one manifest by its
-digest and for nothing else, and kits of public registries do not lead to private addresses.
+An address in a statement is a claim by whoever could write it, and opened as such.
 """
 
 from __future__ import annotations
 
-import ipaddress
-from contextlib import ExitStack
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from kitline.errors import KitlineError
 from kitline.lineage.query import find_addresses, find_child_places, find_places
-from kitline.oci.reference import LayoutReference, Reference, parse_reference
-from kitline.operations.lineage.edges import edge_repository
+from kitline.oci.reference import Reference, parse_reference
+from kitline.operations.claimed import ClaimedPlaces
 from kitline.operations.lineage.scan import LOCAL, is_local
 
 if TYPE_CHECKING:
@@ -34,8 +30,7 @@ class KitSearch:
     def __init__(self, stores: Stores, index: LineageIndex) -> None:
         self._stores = stores
         self._index = index
-        self._claimed: dict[str, Store] = {}
-        self._closing = ExitStack()
+        self._claimed = ClaimedPlaces(stores)
         self.refused: dict[str, str] = {}
         """Places that could not be asked, and why."""
         self.asked: set[str] = set()
@@ -49,7 +44,7 @@ class KitSearch:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        self._closing.close()
+        self._claimed.__exit__(kind, error, traceback)
 
     def open(self, name: str) -> Store:
         """Open a repository by its name in the index."""
@@ -108,50 +103,12 @@ class KitSearch:
             return
         seen.add(name)
         try:
-            opened = self.open(name) if claimed_by is None else self._open_claimed(name, claimed_by)
+            if claimed_by is None:
+                opened = self.open(name)
+            else:
+                beside = (each.removeprefix(LOCAL) for each in claimed_by)
+                opened = self._claimed.open(Reference.parse(name), beside)
         except KitlineError as cause:
             self.refuse(name, cause)
             return
         yield name, opened
-
-    def _open_claimed(self, name: str, claimed_by: list[str]) -> Store:
-        """Open a repository that only a statement names."""
-        reference = Reference.parse(name)
-        own = self._own_registries()
-        if reference.registry in own or any(map(_is_private, claimed_by)):
-            return self._stores.open(reference)
-        if name not in self._claimed:
-            from kitline.store.registry import open_registry
-
-            options = self._stores.registry_options(reference.registry or "")
-            trusted = tuple(own | set(options.trusted or ()))
-            store = open_registry(reference, replace(options, trusted=trusted, sessions=None))
-            self._claimed[name] = self._closing.enter_context(store)
-        return self._claimed[name]
-
-    def _own_registries(self) -> set[str]:
-        """Return the registries that the user named."""
-        settings = self._stores.settings
-        edges = edge_repository(settings)
-        named = [*settings.mirrors, *settings.lineage, *([edges.name] if edges else [])]
-        found = {Reference.parse(each).registry or "" for each in named}
-        if settings.registry:
-            found.add(settings.registry.partition("/")[0])
-        return found
-
-
-def _is_private(place: str) -> bool:
-    """Tell whether a kit lies on this machine, or at an address that only we can see."""
-    if is_local(place):
-        return True
-    reference = parse_reference(place)
-    if isinstance(reference, LayoutReference) or reference.registry is None:
-        return True
-    host = reference.registry
-    host = host[1:].partition("]")[0] if host.startswith("[") else host.partition(":")[0]
-    if host == "localhost":
-        return True
-    try:
-        return not ipaddress.ip_address(host).is_global
-    except ValueError:
-        return False

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from kitline.oci.manifest import Manifest
+    from kitline.operations.claimed import ClaimedPlaces
     from kitline.operations.policy.places import Place, Places
     from kitline.operations.stores import Stores
     from kitline.store.interface import Store
@@ -86,27 +87,31 @@ class _Named:
 
 
 def find_family(
-    manifest: Manifest, found_in: Sequence[Place], places: Places, stores: Stores, hasty: Stores
+    manifest: Manifest,
+    found_in: Sequence[Place],
+    places: Places,
+    stores: Stores,
+    claimed: ClaimedPlaces,
 ) -> Family:
     """Find a kit's ancestors, the nearest first, each once.
 
-    `hasty` opens what provenance names: an address there may be anybody's choice.
+    `claimed` opens what provenance names: an address there may be anybody's choice.
     """
     kit = Kin(digest=manifest.digest, places=tuple(found_in), manifest=manifest)
-    return _Search(places, stores, hasty).run(kit)
+    return _Search(places, stores, claimed).run(kit)
 
 
 class _Search:
     """One walk upward."""
 
-    def __init__(self, places: Places, stores: Stores, hasty: Stores) -> None:
+    def __init__(self, places: Places, stores: Stores, claimed: ClaimedPlaces) -> None:
         self._places = places
         self._stores = stores
-        self._hasty = hasty
+        self._claimed = claimed
         self._silent: set[Place] = set()
         self._hosts: set[str] = set()
         self._unread: list[str] = []
-        self._asked: dict[str, Store | None] = {}
+        self._stated_stores: dict[str, Store] = {}
 
     def run(self, kit: Kin) -> Family:
         self._hosts = {_host(each.name) for each in kit.places}
@@ -155,7 +160,7 @@ class _Search:
         places: list[Place] = []
         silent: list[str] = []
         manifest = None
-        for place in self._candidates(child, named.uri, digest):
+        for place in self._candidates(child, named.uri, digest, silent):
             if place in self._silent:
                 silent.append(f"{place.name!r} does not answer")
                 continue
@@ -182,33 +187,44 @@ class _Search:
             self._unread += [f"{kin.describe()} cannot be found", *silent]
         return kin
 
-    def _candidates(self, child: Kin, uri: str, digest: Digest) -> tuple[Place, ...]:
-        """Return where a parent may lie, each place once."""
+    def _candidates(
+        self, child: Kin, uri: str, digest: Digest, silent: list[str]
+    ) -> tuple[Place, ...]:
+        """Return where a parent may lie, each place once; one that is not asked is `silent`."""
         local = self._stores.local
         held = [name for name in local.list() if local.open(name).find_manifest(digest)]
         stores = [
             *(each.store for each in child.places),
-            *self._stated_place(uri),
+            *self._stated_place(uri, child, silent),
             *(self._stores.open_local(name) for name in held),
             *(self._stores.open(Reference.parse(each)) for each in self._stores.settings.mirrors),
         ]
         return self._places.all_of(stores)
 
-    def _stated_place(self, uri: str) -> list[Store]:
-        """Open the repository that provenance names, unless it may not or need not be asked."""
+    def _stated_place(self, uri: str, child: Kin, silent: list[str]) -> list[Store]:
+        """Open the repository that provenance names, unless it may not be asked."""
         try:
             reference = Reference.parse(uri.removeprefix("oci://"))
         except InvalidReference:
             return []
+        if reference.is_bare:
+            return []  # the local store is asked in any case
         name = reference.name
-        if name not in self._asked and len(self._asked) < ADDRESS_LIMIT:
-            stores = self._stores if _host(name) in self._hosts else self._hasty
+        if name not in self._stated_stores:
+            if len(self._stated_stores) >= ADDRESS_LIMIT:
+                silent.append(f"{name!r} was not asked: provenance names too many repositories")
+                return []
             try:
-                self._asked[name] = None if reference.is_bare else stores.open(reference)
-            except KitlineError:
-                self._asked[name] = None
-        found = self._asked.get(name)
-        return [] if found is None else [found]
+                self._stated_stores[name] = self._open_stated(reference, child)
+            except KitlineError as cause:
+                silent.append(f"{name!r} was not asked: {cause}")
+                return []
+        return [self._stated_stores[name]]
+
+    def _open_stated(self, reference: Reference, child: Kin) -> Store:
+        if _host(reference.name) in self._hosts:
+            return self._stores.open(reference)
+        return self._claimed.open(reference, [each.name for each in child.places])
 
 
 def _host(name: str) -> str:

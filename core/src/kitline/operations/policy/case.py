@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from kitline.oci.digest import Digest
     from kitline.oci.manifest import Manifest
+    from kitline.operations.claimed import ClaimedPlaces
     from kitline.operations.stores import AnyReference, Stores
     from kitline.store.interface import Store
     from kitline.trust.evidence import Evidence
@@ -42,13 +43,13 @@ class Case:
         manifest: Manifest,
         reference: AnyReference,
         stores: Stores,
-        hasty: Stores,
+        claimed: ClaimedPlaces,
     ) -> None:
         self._store = store
         self._manifest = manifest
         self._reference = reference
         self._stores = stores
-        self._hasty = hasty
+        self._claimed = claimed
         self._all = Places()
 
     def judge(self, gate: Gate) -> Iterator[str]:
@@ -180,7 +181,7 @@ class Case:
 
     @cached_property
     def _family(self) -> Family:
-        family = find_family(self._manifest, self._places, self._all, self._stores, self._hasty)
+        family = find_family(self._manifest, self._places, self._all, self._stores, self._claimed)
         unread = family.unread if self._named_place else (*family.unread, _UNASKED)
         return Family(kin=family.kin, unread=unread)
 

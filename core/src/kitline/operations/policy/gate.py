@@ -100,6 +100,7 @@ def check_use(
     gates = settings.policy.gates
     if not gates:
         return
+    from kitline.operations.claimed import ClaimedPlaces
     from kitline.operations.policy.case import Case
     from kitline.operations.stores import Stores
 
@@ -107,7 +108,8 @@ def check_use(
         opened = stack.enter_context(Stores(settings)) if stores is None else stores
         # whoever may attach provenance names addresses that are asked; they cannot take long
         hasty = stack.enter_context(Stores(replace(settings, tries=1)))
-        case = Case(store, manifest, reference, opened, hasty)
+        claimed = stack.enter_context(ClaimedPlaces(hasty))
+        case = Case(store, manifest, reference, opened, claimed)
         problems = [f"{each} [{gate.origin}]" for gate in gates for each in case.judge(gate)]
     if problems:
         raise PolicyError(f"policy refuses to {use} {str(store.pin(manifest.digest))!r}:", problems)

@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING, Any
 
 from kitline.errors import KitlineError
 from kitline.oci.manifest import ImageManifest
+from kitline.oci.reference import Reference
+from kitline.operations.claimed import ClaimedPlaces
 from kitline.operations.lineage.ancestors import located_parents
 from kitline.operations.prune.edges import EdgeReader
-from kitline.operations.stores import read_reference
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -97,12 +98,13 @@ def make_plan(store: Store, found: Survey, rules: Rules, stores: Stores, now: da
         kept[each.digest] += _own_reasons(each, number, found, rules, now)
     warnings = list(found.warnings)
     if not rules.ignore_edges:
-        reader = EdgeReader(store, stores, stores.settings)
-        for each in ordered:
-            if not kept[each.digest] and (reason := reader.find_living(each.digest)):
-                kept[each.digest].append(reason)
+        with ClaimedPlaces(stores) as claimed, EdgeReader(store, stores, claimed) as reader:
+            for each in ordered:
+                if not kept[each.digest] and (reason := reader.find_living(each.digest)):
+                    kept[each.digest].append(reason)
         warnings += reader.warnings
-    warnings += _keep_ancestors(store, found, kept, stores)
+    with ClaimedPlaces(stores) as claimed:
+        warnings += _keep_ancestors(store, found, kept, claimed)
     kits = tuple(_planned(each, kept[each.digest]) for each in ordered)
     return Plan(
         repository=store.name, kits=kits, frees=_frees(found, kits), warnings=tuple(warnings)
@@ -128,7 +130,7 @@ def _own_reasons(
 
 
 def _keep_ancestors(
-    store: Store, found: Survey, kept: dict[Digest, list[str]], stores: Stores
+    store: Store, found: Survey, kept: dict[Digest, list[str]], claimed: ClaimedPlaces
 ) -> list[str]:
     """Keep what kits that stay descend from.
 
@@ -150,7 +152,8 @@ def _keep_ancestors(
                 waiting.append((store, found.kits[parent.digest].manifest, parent.digest))
             elif parent.reference is not None and parent.digest not in asked:
                 try:
-                    other = stores.open(read_reference(parent.reference))
+                    address = Reference.parse(parent.reference)
+                    other = claimed.open(address, [place.name])
                     there = other.find_manifest(parent.digest)
                 except KitlineError as cause:
                     warnings.append(f"above {below}: {parent.digest} cannot be read: {cause}")
