@@ -346,6 +346,22 @@ def test_an_export_is_the_drawers_and_a_receipt(tmp_path: Path, finished: Path, 
     assert receipt["digest"] == str(made.digest)
 
 
+def test_an_export_writes_its_receipt_over_no_file_of_the_kit(tmp_path: Path) -> None:
+    (tmp_path / "kit").mkdir()
+    (tmp_path / "kit/modelkit-receipt.json").write_text("mine")
+    (tmp_path / "kit/weights").write_text("weights")
+    kitfile = b"model: {path: weights}\ndocs: [{path: modelkit-receipt.json}]"
+    made = kitline.pack(tmp_path / "kit", "team/again:v1", kitfile=kitfile)
+
+    place = tmp_path / "out"
+    refused = kitline_cli("export", str(made), "kfp", "-o", f"to={place}")
+    assert "of its own, in the place of the receipt" in refused.error
+    assert not place.exists()
+    done = kitline_cli("export", str(made), "kfp", "-o", f"to={place}", "-o", "drawers=model")
+    assert done.code == 0, done.stderr
+    assert json.loads((place / "modelkit-receipt.json").read_text())["digest"] == str(made.digest)
+
+
 def test_an_export_leaves_other_files_alone(tmp_path: Path, finished: Path, spec: str) -> None:
     made = kitline.import_(f"kfp:{finished}#train", "team/iris:v1", options={"spec": spec})
     (tmp_path / "kit").mkdir()

@@ -31,6 +31,7 @@ def export(
 
     Raises:
         UsageError: if options are missing or unknown.
+        SourceError: if the kit lacks a drawer, or holds a file where the receipt goes.
         TargetError: if other files are there; nothing was changed then.
         VerificationError: if content is not what its digest promises; nothing was changed then.
     """
@@ -52,6 +53,11 @@ def export(
         if context.cancelled():
             raise Cancelled("the export was stopped; nothing was changed")
         folder.mkdir(exist_ok=True)
+        if os.path.lexists(folder / RECEIPT):
+            raise SourceError(
+                f"{kit.reference} holds a {RECEIPT!r} of its own, in the place of the receipt;"
+                " leave it away with -o drawers="
+            )
         receipt = json.dumps(receipt_of(kit).to_json(), indent=2, ensure_ascii=False) + "\n"
         (folder / RECEIPT).write_text(receipt, encoding="utf-8")
         existed = _is_there(place, folder)
