@@ -176,6 +176,8 @@ def test_the_environment_configures_too_and_code_has_the_last_word(
         ({"index_urls": "https://me:secret@packages.example/simple"}, "holds a password"),
         ({"index_urls": "https://packages.example/simple?token=secret@1"}, "holds a password"),
         ({"registry": "team"}, "names no registry"),
+        ({"registry": "me:secret@registry.example/team"}, "holds an '@'"),
+        ({"registry": "https://registry.example/team"}, "is not 'host"),
         ({"image": "x"}, "is none of base_image"),
         ({"ca_secret": "a", "ca_config_map": "b"}, "both set"),
     ],

@@ -10,7 +10,7 @@ import os
 from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Any
 
-from kitline.errors import InvalidSetting
+from kitline.errors import InvalidReference, InvalidSetting
 from kitline.plugin import Reference, cloud_of, without_passwords
 
 from kitline_kfp.versions import BASE_IMAGE, CONTAINER_IMAGE, PACKAGES, pin
@@ -55,10 +55,8 @@ class Configuration:
                 raise InvalidSetting(
                     "index_urls", "configure", "holds a password; put it into the image's pip.conf"
                 )
-        if self.registry is not None and Reference.parse(f"{self.registry}/x").is_bare:
-            raise InvalidSetting(
-                "registry", "configure", f"{self.registry!r} names no registry; write 'host[/path]'"
-            )
+        if self.registry is not None:
+            _check_registry(self.registry)
         if self.ca_secret and self.ca_config_map:
             raise InvalidSetting(
                 "ca_secret", "configure", "and ca_config_map are both set; name one"
@@ -70,6 +68,21 @@ class Configuration:
         cloud = cloud_of(host) if host else None
         more = (*extra, f"kitline[{cloud}]") if cloud else extra
         return (*self.packages, *map(pin, more)) if self.packages else ()
+
+
+def _check_registry(registry: str) -> None:
+    if "@" in registry:  # not shown: it may be a password
+        raise InvalidSetting(
+            "registry", "configure", "holds an '@'; write 'host[/path]', and credentials elsewhere"
+        )
+    try:
+        is_bare = Reference.parse(f"{registry}/x").is_bare
+    except InvalidReference as cause:
+        raise InvalidSetting("registry", "configure", f"is not 'host[/path]': {cause}") from cause
+    if is_bare:
+        raise InvalidSetting(
+            "registry", "configure", f"{registry!r} names no registry; write 'host[/path]'"
+        )
 
 
 _changes: dict[str, Any] = {}
