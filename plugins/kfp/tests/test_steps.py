@@ -171,10 +171,12 @@ def test_a_folder_is_packed_as_on_the_command_line(model: Path) -> None:
     assert pushed.digest == str(again.digest)
 
 
+@pytest.mark.parametrize("place", ["local store", "registry"])
 def test_a_kit_that_was_removed_is_noticed_by_whoever_takes_it(
-    model: Path, tmp_path: Path, make_keys: Any
+    model: Path, tmp_path: Path, make_keys: Any, local_registry: Any, place: str
 ) -> None:
-    pushed = steps.push("team/iris:v1", model=model)
+    host = f"{local_registry.host}/" if place == "registry" else ""
+    pushed = steps.push(f"{host}team/iris:v1", model=model)
     _, public = make_keys(tmp_path)
     kitline.remove(pushed.reference)
 
