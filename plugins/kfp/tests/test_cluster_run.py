@@ -103,6 +103,16 @@ def test_a_platform_may_lie_around_the_pipeline(root: Path) -> None:
     }
 
 
+@pytest.mark.parametrize("details", [None, "x", [], {"task_details": "x"}])
+def test_what_a_server_says_of_tasks_may_be_anything(root: Path, details: Any) -> None:
+    spec = {**SPEC, "components": {"comp-train": "x", "comp-deploy": {"dag": ["x"]}}}
+
+    tasks = cluster_run(root, run_details=details, pipeline_spec=spec).tasks()
+
+    assert [each.name for each in tasks] == ["deploy", "train"]
+    assert {each.kind for task in tasks for each in task.artifacts} == {None}
+
+
 def test_a_task_with_a_display_name_keeps_its_types(root: Path) -> None:
     (root / "train-iris" / RUN / "train").rename(root / "train-iris" / RUN / "Train é")
     task = {"componentRef": {"name": "comp-train"}, "taskInfo": {"name": "Train é"}}
@@ -140,6 +150,8 @@ def test_of_several_attempts_the_last_is_taken_and_said(root: Path) -> None:
     [
         ({"state": "RUNNING"}, "is RUNNING, not SUCCEEDED"),
         ({"pipeline_spec": None}, "does not tell the name of its pipeline"),
+        ({"pipeline_spec": "x"}, "does not tell the name of its pipeline"),
+        ({"pipeline_spec": {"pipelineInfo": ["x"]}}, "does not tell the name of its pipeline"),
         ({"pipeline_spec": {"pipelineInfo": {"name": "../other"}}}, "does not tell the name"),
         ({"pipeline_spec": {"pipelineInfo": {"name": "other"}}}, "has nothing below 'other/"),
     ],

@@ -54,9 +54,12 @@ class ClusterRun:
     @property
     def pipeline(self) -> str:
         """The name of the pipeline, the first folder below the root."""
-        spec = self.run.get("pipeline_spec") or {}
-        inner = spec.get("pipeline_spec") or spec  # a platform's settings may lie around it
-        return str((inner.get("pipelineInfo") or {}).get("name") or "")
+        return str(_object(self._spec.get("pipelineInfo")).get("name") or "")
+
+    @property
+    def _spec(self) -> Mapping[str, Any]:
+        spec = _object(self.run.get("pipeline_spec"))
+        return _object(spec.get("pipeline_spec")) or spec  # a platform's settings may lie around it
 
     def tasks(self) -> Sequence[RunTask]:
         """Return the tasks that ended well, with the outputs that lie in the object store.
@@ -69,8 +72,7 @@ class ClusterRun:
             raise SourceError(f"run {self.run_id!r} is {state}, not SUCCEEDED")
         if not _SEGMENT.match(self.pipeline):
             raise SourceError(f"run {self.run_id!r} does not tell the name of its pipeline")
-        spec = self.run.get("pipeline_spec") or {}
-        kinds = PipelineSpec.from_json(spec.get("pipeline_spec") or spec)
+        kinds = PipelineSpec.from_json(self._spec)
         prefix = f"{self.pipeline}/{self.run_id}/"
         by_task: dict[str, list[StoredObject]] = {}
         for each in self.objects.list(prefix):
@@ -90,13 +92,13 @@ class ClusterRun:
 
     def _done(self) -> set[str] | None:
         """Return the names of tasks that ended well; None if the server tells no tasks."""
-        details = (self.run.get("run_details") or {}).get("task_details") or []
-        if not details:
+        details = _object(self.run.get("run_details")).get("task_details")
+        if not isinstance(details, list) or not details:
             return None
         return {
             str(each.get("display_name"))
-            for each in details
-            if each.get("state") in ("SUCCEEDED", "CACHED", "SKIPPED")
+            for each in map(_object, details)
+            if each.get("state") in ("SUCCEEDED", "SKIPPED")
         }
 
     def _artifacts(
@@ -152,7 +154,7 @@ def open_cluster_run(address: str, *, objects: str = "", namespace: str = "") ->
     host, run_id = _split(address)
     server = _server(host)
     run = _ask(server, run_id, namespace)
-    root = objects or str((run.get("runtime_config") or {}).get("pipeline_root") or "")
+    root = objects or str(_object(run.get("runtime_config")).get("pipeline_root") or "")
     if not root:
         raise UsageError(
             f"run {run_id!r} does not tell where its outputs lie; name the pipeline root with -o"
@@ -213,6 +215,11 @@ def _reason(cause: BaseException) -> str:
     if status:
         return f"the server answered with status {status}"
     return without_passwords(" ".join(str(cause).split())) or type(cause).__name__
+
+
+def _object(value: object) -> Mapping[str, Any]:
+    """Return what a server said, or nothing if it is no object."""
+    return value if isinstance(value, dict) else {}
 
 
 def _time(value: object) -> str | None:
