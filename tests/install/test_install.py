@@ -102,7 +102,15 @@ def wheels(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("wheels")
     uv = Path(sys.executable).with_name("uv")
     for place in ("core", *(f"plugins/{tool}" for tool in TOOLS)):
-        build = [uv, "build", "--quiet", "--wheel", "--out-dir", folder, ROOT / place]
+        build: list[str | Path] = [
+            uv,
+            "build",
+            "--quiet",
+            "--wheel",
+            "--out-dir",
+            folder,
+            ROOT / place,
+        ]
         subprocess.run(build, check=True)
     return folder
 
@@ -114,7 +122,7 @@ def test_wheels_alone_and_together_install_and_import_and_bring_no_other_tool(
     uv = Path(sys.executable).with_name("uv")
     python = tmp_path / "venv/bin/python"
     names = ["kitline", *(f"kitline-{tool}" for tool in tools)]
-    make = [uv, "venv", "--quiet", "--python", sys.executable, tmp_path / "venv"]
+    make: list[str | Path] = [uv, "venv", "--quiet", "--python", sys.executable, tmp_path / "venv"]
     subprocess.run(make, check=True)
     install: list[str | Path] = [
         uv, "pip", "install", "--quiet", "--python", python, "--find-links", wheels,

@@ -36,7 +36,7 @@ def fold(word):
 def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[InstallCommand]:
     """Install a one-module distribution that adds a command."""
     monkeypatch.syspath_prepend(str(tmp_path))
-    monkeypatch.setenv("KITLINE_DISABLE_PLUGINS", "airflow,dvc,kfp,mlflow")  # what happens to be installed
+    monkeypatch.setenv("KITLINE_DISABLE_PLUGINS", "airflow,dvc,kfp,mlflow")
     modules = []
 
     def install(name: str, source: str, distribution: str = "kitline-paper") -> None:
