@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import kitline
 from kitline.errors import UsageError
-from kitline.plugin import PinnedReference, Reference
+from kitline.plugin import Reference
 
 
 def remote_of(text: str) -> str:
@@ -32,8 +32,3 @@ def require_pinned(text: str) -> str:
             " 'reference' of the step that pushed it, or of resolve_modelkit"
         )
     return found
-
-
-def pinned(text: str) -> PinnedReference:
-    """Return a pinned reference as a value."""
-    return PinnedReference.parse(text)
