@@ -48,6 +48,8 @@ KitlineError                      exit code 1 unless said otherwise
 
 from __future__ import annotations
 
+import re
+
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -70,7 +72,9 @@ class InvalidReference(UsageError):
     """A reference breaks the grammar; `part` names where."""
 
     def __init__(self, text: str, part: str, reason: str) -> None:
-        super().__init__(f"invalid reference {text!r}: {part} {reason}")
+        said = f"invalid reference {text!r}: {part} {reason}"
+        # people paste addresses with a password, and errors go into logs
+        super().__init__(re.sub(r":[^/@\s]+@(?=[^@\s]*/)", ":…@", said))
         self.text = text
         self.part = part
         self.reason = reason

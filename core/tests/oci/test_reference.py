@@ -136,3 +136,14 @@ def test_a_layout_is_named_by_path_and_digest() -> None:
 def test_a_malformed_layout_is_refused(text: str) -> None:
     with pytest.raises(InvalidReference):
         LayoutReference.parse(text)
+
+
+@pytest.mark.parametrize(
+    "text", ["me:hunter2@host.example/team/x:v1", "https://me:hunter2@host.example/team/x:v1"]
+)
+def test_a_password_that_was_typed_into_a_reference_is_not_shown(text: str) -> None:
+    with pytest.raises(InvalidReference) as caught:
+        Reference.parse(text)
+
+    assert "hunter2" not in str(caught.value)
+    assert "host.example/team/x" in str(caught.value)
