@@ -49,7 +49,6 @@ KitlineError                      exit code 1 unless said otherwise
 from __future__ import annotations
 
 import re
-
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
