@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from kitline.lineage.facts import Claim
     from kitline.oci.digest import Digest
 
-VERSION = 3
+VERSION = 4
 MANIFEST, STATEMENT, DERIVED = "manifest", "statement", "derived"
 """What says that a kit was made from another: the kit itself, a statement, an edge."""
 _TABLES = """
@@ -38,7 +38,7 @@ CREATE TABLE notes (repository INTEGER NOT NULL, kit INTEGER NOT NULL,
     PRIMARY KEY (kit, repository)) WITHOUT ROWID;
 CREATE TABLE tags (repository INTEGER NOT NULL, tag TEXT NOT NULL, kit INTEGER NOT NULL,
     stage INTEGER NOT NULL, PRIMARY KEY (repository, tag)) WITHOUT ROWID;
-CREATE INDEX tags_kit ON tags (kit);
+CREATE INDEX tags_kit ON tags (kit, repository, tag, stage);
 CREATE TABLE edges (child INTEGER NOT NULL, parent INTEGER NOT NULL, role TEXT NOT NULL,
     source TEXT NOT NULL, address TEXT, record INTEGER NOT NULL,
     PRIMARY KEY (child, parent, role, source, record)) WITHOUT ROWID;

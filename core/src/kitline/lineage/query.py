@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+from contextlib import contextmanager
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
@@ -11,11 +13,10 @@ from kitline.lineage.index import DERIVED, MANIFEST, STATEMENT
 from kitline.oci.digest import Digest
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
     from kitline.lineage.index import LineageIndex
 
-_FAR = 1_000_000
 _SOURCES = {each: (each,) for each in (DERIVED, MANIFEST, STATEMENT)}
 _STEP = {
     "up": "SELECT e.parent, c.depth + 1 FROM closure c JOIN edges e ON e.child = c.kit",
@@ -32,7 +33,7 @@ def select_closure(
     database.execute("CREATE TEMP TABLE IF NOT EXISTS roots (digest TEXT PRIMARY KEY)")
     database.execute("DELETE FROM roots")
     database.executemany("INSERT OR IGNORE INTO roots VALUES (?)", ((str(each),) for each in roots))
-    if depth is None:
+    if depth is None or depth >= _count_kits(index):
         # without a depth in the rows each kit comes once, so that a circle ends
         step = _STEP[direction].replace(", c.depth + 1", "")
         database.execute(
@@ -46,8 +47,12 @@ def select_closure(
         " SELECT id, 0 FROM kits JOIN roots USING (digest) UNION "
         + _STEP[direction]
         + " WHERE c.depth < ?) SELECT kit FROM closure",
-        (min(depth, _FAR),),
+        (depth,),
     )
+
+
+def _count_kits(index: LineageIndex) -> int:
+    return int(index.database.execute("SELECT count(*) FROM kits").fetchone()[0])
 
 
 def clear_closure(index: LineageIndex) -> None:
@@ -62,14 +67,26 @@ def read_graph(index: LineageIndex) -> tuple[list[Node], list[Edge]]:
     Tens of thousands have to come in a tenth of a second: numbers are joined by the database, and
     texts are looked up once.
     """
-    database = index.database
-    rows = database.execute(
-        "SELECT k.id, k.digest, k.type, k.name, k.version, k.created FROM closure c"
-        " JOIN kits k ON k.id = c.kit"
-    ).fetchall()
-    rows.sort(key=itemgetter(1))
-    names = {row[0]: _trusted(row[1]) for row in rows}
-    return _nodes(index, rows, names), _edges(index, names)
+    with _nothing_is_garbage():
+        rows = index.database.execute(
+            "SELECT k.id, k.digest, k.type, k.name, k.version, k.created FROM closure c"
+            " JOIN kits k ON k.id = c.kit"
+        ).fetchall()
+        rows.sort(key=itemgetter(1))
+        names = {row[0]: _trusted(row[1]) for row in rows}
+        return _nodes(index, rows, names), _edges(index, names)
+
+
+@contextmanager
+def _nothing_is_garbage() -> Iterator[None]:
+    """Keep the collector from going through tens of thousands of new objects, all in use."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
 
 
 def _edges(index: LineageIndex, names: dict[int, Digest]) -> list[Edge]:
@@ -78,13 +95,14 @@ def _edges(index: LineageIndex, names: dict[int, Digest]) -> list[Edge]:
         " CROSS JOIN edges e ON e.child = x.kit"  # CROSS: in the order of the edges' own key
     )
     found: list[Edge] = []
+    new = tuple.__new__  # as Edge(…) does, without a call between
     last: tuple[int, int, str] | None = None
     for child, parent, role, source in rows:
         if parent not in names:
             continue
         if (child, parent, role) != last:
             last = (child, parent, role)
-            found.append(Edge(names[child], names[parent], role, _SOURCES[source]))
+            found.append(new(Edge, (names[child], names[parent], role, _SOURCES[source])))
         elif source not in found[-1].sources:  # several say so
             found[-1] = found[-1]._replace(sources=(*found[-1].sources, source))
     return found
@@ -105,54 +123,53 @@ def _nodes(
             " UNION ALL SELECT n.kit, n.repository FROM closure c JOIN notes n ON n.kit = c.kit"
         )
     )
-    tags: dict[int, list[str]] = {}
-    stages: dict[int, list[str]] = {}
-    for kit, number, tag, is_stage in database.execute(
-        "SELECT t.kit, t.repository, t.tag, t.stage FROM closure c JOIN tags t ON t.kit = c.kit"
-    ):
-        if is_stage:
-            stages.setdefault(kit, []).append(f"{repositories[number]}:{tag}")
-        else:
-            tags.setdefault(kit, []).append(tag)
+    tagged = "SELECT t.kit, t.repository, t.tag FROM closure c JOIN tags t ON t.kit = c.kit"
+    tags = _gather((kit, tag) for kit, _, tag in database.execute(f"{tagged} WHERE NOT t.stage"))
+    stages = _gather(
+        (kit, f"{repositories[number]}:{tag}")
+        for kit, number, tag in database.execute(f"{tagged} WHERE t.stage")
+    )
     told = "SELECT f.kit, f.value FROM closure c JOIN facts f ON f.kit = c.kit AND f.kind = ?"
     runs = _gather(database.execute(told, (RUN,)))
     marks = _gather(database.execute(told, (MARK,)))
-    shown_tags, shown_stages = _tuples(tags), _tuples(stages)
+    new, none = tuple.__new__, ()  # as Node(…) does, without a call between
     return [
-        Node(
-            names[number],
-            kind or "",
-            name or "",
-            version or "",
-            created or "",
-            places.get(number, ()),
-            shown_tags.get(number, ()),
-            shown_stages.get(number, ()),
-            runs.get(number, ()),
-            marks.get(number, ()),
-            (),
-            number not in places,
+        new(
+            Node,
+            (
+                names[number],
+                kind or "",
+                name or "",
+                version or "",
+                created or "",
+                places.get(number, none),
+                tags.get(number, none),
+                stages.get(number, none),
+                runs.get(number, none),
+                marks.get(number, none),
+                none,
+                number not in places,
+            ),
         )
         for number, _, kind, name, version, created in rows
     ]
 
 
 def _gather(rows: Iterable[tuple[int, str]]) -> dict[int, tuple[str, ...]]:
-    found: dict[int, list[str]] = {}
-    for kit, value in rows:
-        if kit in found:
-            found[kit].append(value)
+    """Return the texts of each kit, sorted and each once.
+
+    Most kits have one, which they share with others.
+    """
+    alone: dict[str, tuple[str, ...]] = {}
+    found: dict[int, tuple[str, ...]] = {}
+    several: dict[int, set[str]] = {}
+    for kit, text in rows:
+        if kit not in found:
+            found[kit] = alone.get(text) or alone.setdefault(text, (text,))
         else:
-            found[kit] = [value]
-    return _tuples(found)
-
-
-def _tuples(found: dict[int, list[str]]) -> dict[int, tuple[str, ...]]:
-    """Return each list sorted and each text once; most have one."""
-    return {
-        kit: (several[0],) if len(several) == 1 else tuple(sorted(set(several)))
-        for kit, several in found.items()
-    }
+            several.setdefault(kit, set(found[kit])).add(text)
+    found |= {kit: tuple(sorted(texts)) for kit, texts in several.items()}
+    return found
 
 
 def _trusted(text: str) -> Digest:

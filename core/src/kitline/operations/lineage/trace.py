@@ -130,13 +130,15 @@ class _Trace:
         return Digest(found) if found else None
 
     def _answer(self, root: Digest, walk: Walk, *, up: bool, down: bool) -> Lineage:
-        clear_closure(self._index)
         directions = [word for word, wanted in (("up", up), ("down", down)) if wanted]
-        select_closure(self._index, [root], "up", 0)
-        for each in directions:
-            select_closure(self._index, [root], each, self._depth)
+        if directions != ["up"] or not walk.has_climbed:  # else it is selected
+            clear_closure(self._index)
+            select_closure(self._index, [root], "up", 0)
+            for each in directions:
+                select_closure(self._index, [root], each, self._depth)
         nodes, edges = read_graph(self._index)
-        nodes.sort(key=lambda each: each.digest != root)
+        first = next(place for place, each in enumerate(nodes) if each.digest == root)
+        nodes.insert(0, nodes.pop(first))
         reasons = [*self._reasons(root, nodes, walk, down=down)]
         return Lineage(
             root=root,

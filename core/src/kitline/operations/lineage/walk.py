@@ -57,6 +57,8 @@ class Walk:
         """Repositories that were asked just now."""
         self.left_out: list[str] = []
         """Sentences about what was not read because it is too much."""
+        self.has_climbed = False
+        """Whether all ancestors were read, so that `closure` holds them."""
 
     def read_root(self, root: Digest, place: str) -> None:
         """Read the kit that was asked for, what is said of it, and the stages of its repository."""
@@ -81,6 +83,7 @@ class Walk:
             select_closure(self._index, [root], "up", self._depth)
             unread = [each for each in find_unread(self._index) if each not in tried]
             if not unread:
+                self.has_climbed = True
                 return
             if len(tried) + len(unread) > CLIMB_LIMIT:
                 unread = unread[: max(CLIMB_LIMIT - len(tried), 0)]
