@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import click
@@ -131,13 +132,14 @@ def test_a_signal_stops_a_command_that_then_cleans_up(
     os.mkfifo(tmp_path / "kitfile")
     words = ["pack", str(folder), "-t", "iris:v1", "-f", str(tmp_path / "kitfile")]
 
-    with (
-        subprocess.Popen(
-            [sys.executable, "-m", "kitline", *words], stderr=subprocess.PIPE, text=True
-        ) as program,
-        (tmp_path / "kitfile").open("w"),
-    ):  # opens when the other side reads
-        program.send_signal(stop)
+    with subprocess.Popen(
+        [sys.executable, "-m", "kitline", *words], stderr=subprocess.PIPE, text=True
+    ) as program:
+        with (tmp_path / "kitfile").open("w"):  # opens when the other side reads
+            program.send_signal(stop)
+            with suppress(subprocess.TimeoutExpired):
+                program.wait(10)
+        # a signal that came just before the read began is seen when the read ends
         _, stderr = program.communicate()
 
     assert program.returncode == 130
