@@ -138,7 +138,7 @@ def test_a_signal_stops_a_command_that_then_cleans_up(
         with (tmp_path / "kitfile").open("w"):  # opens when the other side reads
             program.send_signal(stop)
             with suppress(subprocess.TimeoutExpired):
-                program.wait(10)
+                program.wait(3)
         # a signal that came just before the read began is seen when the read ends
         _, stderr = program.communicate()
 
