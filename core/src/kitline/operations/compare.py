@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -56,6 +57,9 @@ class Row:
         return {**shown, "differs": self.differs, "change": self.change}
 
 
+_DIGEST = re.compile(r"(sha256:[0-9a-f]{12})[0-9a-f]{52}")
+
+
 @dataclass(frozen=True, kw_only=True)
 class Comparison:
     """Two kits side by side."""
@@ -85,7 +89,8 @@ class Comparison:
             (each.section, each.name, shown(each.left), shown(each.right), mark(each))
             for each in self.rows
         ]
-        return html_table(("", "", self.left_name, self.right_name, ""), rows)
+        names = [_DIGEST.sub(r"\1…", name) for name in (self.left_name, self.right_name)]
+        return html_table(("", "", *names, ""), rows)
 
 
 def compare(
