@@ -121,6 +121,7 @@ def test_after_a_collection_everything_still_verifies_and_rollback_lands(
         assert other_kitline.pinned("rollback", place, STAGE) == pinned[0]
 
 
+@pytest.mark.slow
 def test_prune_keeps_what_stages_need_on_every_registry(
     kitline: Kitline, registry: Registry, repository: str, tmp_path: Path
 ) -> None:
@@ -141,6 +142,7 @@ def test_prune_keeps_what_stages_need_on_every_registry(
     assert kitline.pinned("rollback", place, STAGE) == kits[0]
 
 
+@pytest.mark.slow
 def test_the_stages_of_many_repositories_are_one_table_where_the_registry_tells_them(
     kitline: Kitline, registry: Registry, repository: str, tmp_path: Path
 ) -> None:

@@ -231,9 +231,19 @@ def check_writers(
     assert moved.digest == kits[1] == read(store).kit
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(plans, orders, crashes)
 def test_no_record_is_lost_whoever_writes_and_crashes_in_memory(
+    plan: list[list[int]], order: list[int], crash_at: list[int | None]
+) -> None:
+    store = MemoryStore()
+    check_writers(lambda: store, plan, order, crash_at)
+
+
+@pytest.mark.slow
+@settings(max_examples=400, deadline=None)
+@given(plans, orders, crashes)
+def test_no_record_is_lost_whoever_writes_and_crashes_tried_often(
     plan: list[list[int]], order: list[int], crash_at: list[int | None]
 ) -> None:
     store = MemoryStore()
