@@ -39,7 +39,8 @@ KitlineError                      exit code 1 unless said otherwise
 │   │   ├── LayerTooLarge
 │   │   └── QuotaExceeded
 │   ├── RegistryUnreachable          no usable answer after all retries
-│   └── NotPushed                    the tool has the content, the store has not
+│   ├── NotPushed                    the tool has the content, the store has not
+│   └── IndexDamaged                 the lineage index was unusable and has been removed
 ├── UnusableKey                      a key cannot be read or used
 ├── Cancelled                        the caller asked to stop
 ├── WriteBackFailed               4  pushed, but not written back to the tool
@@ -267,6 +268,10 @@ class PromotionUndone(KitlineError):
 
 class StoreError(KitlineError):
     """A store cannot do what it was asked."""
+
+
+class IndexDamaged(StoreError):
+    """The lineage index was unusable and has been removed; trying again makes it anew."""
 
 
 class RegistryError(StoreError):

@@ -361,6 +361,46 @@ def test_a_damaged_index_is_made_anew(pack: Pack) -> None:
     assert edges(kitline.trace_lineage("data:v1")) == {edge(data, model)}
 
 
+@pytest.mark.parametrize("harm", ["pages", "tables"])
+def test_an_index_that_is_damaged_inside_is_made_anew(pack: Pack, harm: str) -> None:
+    data = pack("data:v1", "train.csv")
+    model = pack("iris:v1", parents=["data:v1"])
+    kitline.trace_lineage("data:v1")
+    file = Settings.load().lineage_file
+    if harm == "pages":
+        with sqlite3.connect(file) as database:
+            database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        database.close()
+        content = bytearray(file.read_bytes())
+        content[4096:] = b"\xff" * (len(content) - 4096)
+        file.write_bytes(content)
+    else:
+        with sqlite3.connect(file) as database:
+            database.execute("DROP TABLE edges")
+        database.close()
+
+    assert edges(kitline.trace_lineage("data:v1")) == {edge(data, model)}
+    assert [each.digest for each in kitline.find("digest", str(data.digest))] == [data.digest]
+
+
+def test_a_pattern_indexes_all_repositories_that_it_means(
+    local_registry: LocalRegistry, pack: Pack, other_machine: Callable[[], None]
+) -> None:
+    team = f"{local_registry.host}/team"
+    data = pack(f"{team}/data:v1", "train.csv")
+    model = pack(f"{team}/iris:v1", parents=[str(data)])
+    pack(f"{local_registry.host}/other/x:v1")
+    other_machine()
+
+    read = kitline.index_lineage([f"{team}/*"])
+
+    assert [each.repository for each in read] == [f"{team}/data", f"{team}/iris"]
+    assert edges(kitline.trace_lineage(str(data), up=False)) == {edge(data, model)}
+    for wrong in ("team/*", "*", "data:v1", f"{team}/iris:v1"):
+        with pytest.raises(UsageError, match="cannot index"):
+            kitline.index_lineage([wrong])
+
+
 def test_where_no_index_can_be_written_the_answer_is_the_same(pack: Pack) -> None:
     data = pack("data:v1", "train.csv")
     model = pack("iris:v1", parents=["data:v1"])

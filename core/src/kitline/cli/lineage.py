@@ -57,8 +57,8 @@ def command(
     """Show the lineage of the kit REF, up and down, with what the answer rests on.
 
     'kitline lineage index' reads repositories into the index that makes both directions quick:
-    those given, those of KITLINE_LINEAGE and those that were given before. The local store is
-    always in step.
+    those given (or REGISTRY/team/*), those of KITLINE_LINEAGE and those that were given before. The
+    local store is always in step.
     """
     if not words:
         raise UsageError("missing REF; see 'kitline lineage --help'")

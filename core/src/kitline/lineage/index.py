@@ -12,18 +12,21 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from kitline.errors import StoreError
+from kitline.errors import IndexDamaged, StoreError
 from kitline.lineage.facts import KitFacts, StatedFacts
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
     from pathlib import Path
+    from types import TracebackType
 
     from kitline.lineage.edge import DerivedEdge
     from kitline.lineage.facts import Claim
     from kitline.oci.digest import Digest
 
 VERSION = 4
+_DAMAGE = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_ERROR)
+"""Pages that make no sense, no database, and tables other than ours."""
 MANIFEST, STATEMENT, DERIVED = "manifest", "statement", "derived"
 """What says that a kit was made from another: the kit itself, a statement, an edge."""
 _TABLES = """
@@ -94,8 +97,7 @@ class LineageIndex:
             self._path.parent.mkdir(parents=True, exist_ok=True)
             with suppress(sqlite3.DatabaseError):
                 return self._connect(self._path)
-            for each in ("", "-wal", "-shm"):  # of another version, or damaged
-                self._path.with_name(self._path.name + each).unlink(missing_ok=True)
+            self._remove(self._path)  # of another version, or damaged
             return self._connect(self._path)
         except (OSError, sqlite3.Error) as cause:
             where = str(self._path)
@@ -131,8 +133,25 @@ class LineageIndex:
     def __enter__(self) -> LineageIndex:
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
         self.close()
+        cause = error.__cause__ if isinstance(error, StoreError) else error
+        if self._path is not None and _is_damage(cause):
+            self._remove(self._path)
+            raise IndexDamaged(
+                f"the lineage index {str(self._path)!r} was damaged and has been removed; do that"
+                " again, and it is made anew"
+            ) from cause
+
+    @staticmethod
+    def _remove(path: Path) -> None:
+        for each in ("", "-wal", "-shm"):
+            path.with_name(path.name + each).unlink(missing_ok=True)
 
     @contextmanager
     def writing(self) -> Iterator[None]:
@@ -317,3 +336,11 @@ class LineageIndex:
             row = self._database.execute("SELECT id FROM kits WHERE digest = ?", (text,))
             found = self._ids[text] = int(row.fetchone()[0])
         return found
+
+
+def _is_damage(error: BaseException | None) -> bool:
+    """Tell whether an index will never answer, other than one that is busy or cannot be written."""
+    if not isinstance(error, sqlite3.Error):
+        return False
+    code = getattr(error, "sqlite_errorcode", None)
+    return code is not None and code & 0xFF in _DAMAGE

@@ -8,7 +8,7 @@ from kitline.errors import UsageError
 from kitline.lineage.facts import DVC_MD5, GIT_COMMIT, MLFLOW_RUN
 from kitline.lineage.query import read_graph, select_by_id
 from kitline.operations.defaults import settings_or_default
-from kitline.operations.lineage.index import open_index, refresh_local
+from kitline.operations.lineage.index import answer, open_index, refresh_local
 from kitline.operations.stores import Stores
 
 if TYPE_CHECKING:
@@ -31,6 +31,10 @@ def find(kind: str, value: str, *, settings: Settings | None = None) -> list[Nod
     if kind not in KINDS:
         raise UsageError(f"cannot find by {kind!r}; choose one of {', '.join(KINDS)}")
     settings = settings_or_default(settings)
+    return answer(lambda: _find(kind, value, settings))
+
+
+def _find(kind: str, value: str, settings: Settings) -> list[Node]:
     with Stores(settings) as stores, open_index(settings) as index:
         refresh_local(index, stores)
         select_by_id(index, kind, value.rpartition("@")[2] if kind == "digest" else value)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from kitline.errors import KitlineError, StoreError, UsageError
+from kitline.errors import IndexDamaged, KitlineError, StoreError, UsageError
 from kitline.lineage.index import LineageIndex
 from kitline.oci.reference import LayoutReference, Reference, parse_reference
 from kitline.operations.defaults import settings_or_default
@@ -18,17 +18,19 @@ from kitline.operations.lineage.scan import (
     scan_layout,
     scan_registry,
 )
+from kitline.operations.stages.pattern import find_repositories, is_pattern, registry_of
 from kitline.operations.stores import Stores
 from kitline.store.progress import SILENT
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from kitline.operations.settings import Settings
     from kitline.store.layout import LayoutStore
     from kitline.store.progress import Progress
 
 _log = logging.getLogger(__name__)
+Answer = TypeVar("Answer")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,15 +59,24 @@ def index_lineage(
 ) -> list[Indexed]:
     """Read repositories into the lineage index: those given, those of the settings, the local ones.
 
+    `REGISTRY/team/*` means every repository of that name that the registry says to hold now.
     Only what is new is read; with `anew` the index is emptied first. A repository that was given
     once is read again each time. One that cannot be read does not keep the others away.
 
     Raises:
-        UsageError: if one of `repositories` is not the name of a repository in a registry.
+        UsageError: if one of `repositories` is not the name of a repository in a registry, nor a
+            pattern of them.
+        RegistryError: if a pattern is given, and the registry does not tell what it holds.
     """
-    settings = settings_or_default(settings)
-    given = [_repository(each) for each in repositories]
+    settings, repositories = settings_or_default(settings), list(repositories)
+    return answer(lambda: _index(repositories, anew, settings, progress))
+
+
+def _index(
+    repositories: list[str], anew: bool, settings: Settings, progress: Progress
+) -> list[Indexed]:
     with Stores(settings) as stores, open_index(settings) as index:
+        given = [name for each in repositories for name in _repositories(stores, each)]
         named = [*given, *configured(settings)]
         named += [each.name for each in index.repositories() if not is_local(each.name)]
         if anew:
@@ -85,6 +96,15 @@ def open_index(settings: Settings) -> LineageIndex:
     except StoreError as cause:
         _log.warning("%s; the answer takes longer without it", cause)
         return LineageIndex(None)
+
+
+def answer(ask: Callable[[], Answer]) -> Answer:
+    """Return an answer from the index; if that turns out to be damaged, from one made anew."""
+    try:
+        return ask()
+    except IndexDamaged as damage:
+        _log.info("%s", damage)
+        return ask()
 
 
 def configured(settings: Settings) -> list[str]:
@@ -149,10 +169,13 @@ def _failed(index: LineageIndex, name: str, cause: KitlineError) -> Indexed:
     return Indexed(repository=name, problem=str(cause))
 
 
-def _repository(text: str) -> str:
-    found = parse_reference(text)
-    if isinstance(found, LayoutReference) or found.is_bare or found.tag or found.digest:
+def _repositories(stores: Stores, text: str) -> list[str]:
+    if is_pattern(text) and registry_of(text) is not None:
+        return [each.name for each in find_repositories(stores, text)]
+    found = None if is_pattern(text) else parse_reference(text)
+    if not isinstance(found, Reference) or found.is_bare or found.tag or found.digest:
         raise UsageError(
-            f"cannot index {text!r}: write 'REGISTRY/REPOSITORY'; the local store is always read"
+            f"cannot index {text!r}: write 'REGISTRY/REPOSITORY' or 'REGISTRY/team/*'; the local"
+            " store is always read"
         )
-    return found.name
+    return [found.name]

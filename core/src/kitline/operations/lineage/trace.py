@@ -22,6 +22,7 @@ from kitline.oci.digest import Digest
 from kitline.oci.reference import LayoutReference, Reference
 from kitline.operations.defaults import settings_or_default
 from kitline.operations.lineage.index import (
+    answer,
     configured,
     open_index,
     refresh_local,
@@ -58,14 +59,17 @@ def trace_lineage(
     Raises:
         NotFound: if there is no such kit, and the index knows none.
     """
-    settings = settings_or_default(settings)
-    with (
-        Stores(settings) as stores,
-        open_index(settings) as index,
-        KitSearch(stores, index) as search,
-    ):
-        trace = _Trace(stores, index, search, depth=depth)
-        found = trace.run(read_reference(reference), up=up, down=down)
+    settings, asked = settings_or_default(settings), read_reference(reference)
+
+    def ask() -> Lineage:
+        with (
+            Stores(settings) as stores,
+            open_index(settings) as index,
+            KitSearch(stores, index) as search,
+        ):
+            return _Trace(stores, index, search, depth=depth).run(asked, up=up, down=down)
+
+    found = answer(ask)
     return found if kind is None else keep_type(found, kind)
 
 
