@@ -593,3 +593,40 @@ def test_a_signed_promotion_lets_a_stage_be_used(
 
     assert [by_stage.code, by_other_tag.code, customary.code, unrecorded.code] == [0, 0, 0, 3]
     assert "no promotion to stage 'champion' is signed" in unrecorded.error
+
+
+def test_a_promotion_that_was_signed_for_another_repository_counts_nowhere_else(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever may write but holds no key copies the record of a test stage, and its tags."""
+    scene.sign()
+    succeeded(scene.run("promote", scene.kit, "production", "--key", "ours.key"))
+    live = f"{scene.registry.host}/live/iris"
+    succeeded(scene.run("copy", scene.kit, f"{live}:production", "--with-history"))
+    tag = next(each for each in scene.content.tags if each.startswith("production.p-"))
+    record = scene.content.manifests[scene.content.tags[tag]]
+    scene.registry.content.put_manifest("live/iris", record.raw, tag=tag)
+    assert kitline.stages(live)[0].seq == 1
+    Path("policy.toml").write_text("[policy]\n" + KEYED + "signed_promotions = true\n")
+    monkeypatch.setenv("KITLINE_POLICY", "policy.toml")
+
+    there = scene.run("unpack", scene.tagged("production"), "-d", "out")
+    elsewhere = scene.run("unpack", f"{live}:production", "-d", "two")
+
+    assert [there.code, elsewhere.code] == [0, 3]
+    assert f"for '{live}', only for '{scene.registry.host}/team/iris'" in elsewhere.error
+
+
+def test_a_forbidden_kit_in_an_index_of_an_index_is_seen(scene: Scene) -> None:
+    raw = scene.content.manifests[scene.digest(scene.kit)].raw
+    inner = ImageIndex.build(manifests=[Manifest.from_bytes(raw).descriptor])
+    outer = ImageIndex.build(manifests=[inner.descriptor])
+    for tag, each in (("inner", inner), ("outer", outer)):
+        scene.registry.content.put_manifest(
+            "team/iris", each.raw, tag=tag, media_type=each.media_type
+        )
+
+    with pytest.raises(PolicyError, match="'onnx', which is forbidden"):
+        kitline.admit(
+            scene.tagged("outer"), settings=with_policy("[policy]\nforbidden_formats = ['onnx']\n")
+        )

@@ -50,9 +50,12 @@ def read_moment(text: str | datetime, now: datetime) -> datetime:
         UsageError: if it is none of these.
     """
     if isinstance(text, datetime):
-        return text.astimezone(UTC) if text.tzinfo is not None else _refuse(text.isoformat())
+        return read_time(text.isoformat())
     if _SPAN.match(text):
-        return now - read_span(text)
+        try:
+            return now - read_span(text)
+        except OverflowError as cause:
+            raise UsageError(f"{text!r} ago is before the first year that there is") from cause
     if re.fullmatch(r"\d{4}-\d\d-\d\d", text):
         return read_time(f"{text}T00:00:00Z")
     return read_time(text)

@@ -92,12 +92,18 @@ def file_check(forbidden: Sequence[str]) -> Callable[[str], None]:
 
 
 def kits_below(store: Store, manifest: Manifest) -> tuple[ImageManifest, ...]:
-    """Return the manifest, or the kits that an index names itself."""
-    if isinstance(manifest, ImageManifest):
-        return (manifest,)
-    assert isinstance(manifest, ImageIndex)
-    found = (store.find_manifest(each.digest) for each in manifest.references)
-    return tuple(each for each in found if isinstance(each, ImageManifest))
+    """Return the manifest, or the kits that an index names, also through other indexes."""
+    found: list[ImageManifest] = []
+    seen, waiting = {manifest.digest}, [manifest]
+    while waiting:
+        here = waiting.pop()
+        if isinstance(here, ImageManifest):
+            found.append(here)
+        elif isinstance(here, ImageIndex):
+            new = [each.digest for each in here.references if each.digest not in seen]
+            seen |= set(new)
+            waiting += [each for name in new if (each := store.find_manifest(name)) is not None]
+    return tuple(found)
 
 
 def _said(store: Store, kit: ImageManifest) -> Iterator[tuple[str, list[str]]]:
