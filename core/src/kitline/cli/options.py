@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import json
+import os
 import sys
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -135,9 +136,14 @@ def load_plugins(settings: Settings) -> Plugins:
 
 @contextmanager
 def progress_shown(*, quiet: bool) -> Iterator[Progress]:
-    """Show progress bars where stderr is a terminal, and nowhere else."""
+    """Show bars where stderr is a terminal, and lines anywhere if KITLINE_PROGRESS is `lines`."""
     from kitline.store.progress import SILENT
 
+    if not quiet and os.environ.get("KITLINE_PROGRESS") == "lines":
+        from kitline.cli.progress_lines import Lines
+
+        yield Lines()
+        return
     if quiet or sys.stderr is None or not sys.stderr.isatty():
         yield SILENT
         return
@@ -160,7 +166,10 @@ def warn(text: str) -> None:
 
 def print_json(value: object) -> None:
     """Print one JSON object on stdout."""
-    click.echo(json.dumps(value, indent=2, ensure_ascii=False))
+    text = json.dumps(value, indent=2, ensure_ascii=False)
+    # JSON itself leaves some characters as they are that steer terminals
+    escaped = (c if c.isprintable() or c == "\n" else json.dumps(c)[1:-1] for c in text)
+    click.echo("".join(escaped))
 
 
 def print_kit(result: KitResult, verb: str, *, as_json: bool, quiet: bool = False) -> None:

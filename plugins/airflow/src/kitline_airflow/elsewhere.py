@@ -45,7 +45,7 @@ class OtherKitline:
         try:
             process = subprocess.Popen(
                 command,
-                env={**os.environ, **environment},
+                env={**os.environ, **environment, "KITLINE_PROGRESS": "lines"},
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
