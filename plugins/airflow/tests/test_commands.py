@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 import subprocess
 import sys
-from typing import TYPE_CHECKING
+from contextlib import closing
+from typing import TYPE_CHECKING, Any
 
 import kitline
 import pytest
@@ -55,15 +57,86 @@ def test_the_examples_pass_as_people_run_them_and_every_place_has_one_digest(
         given = {"MODELKIT_REGISTRY": registry.host, "MODELKIT_WORK": str(tmp_path)}
         repository = f"{registry.host}/team/iris"
 
-        airflow.run("dags", "test", "train_and_push", "-c", '{"version": "v1"}', environment=given)
-        pushed = kitline.resolve(f"{repository}:v1")
-        conf = json.dumps({"reference": str(pushed)})
-        airflow.run("dags", "test", "promote_on_event", "-c", conf, environment=given)
-        airflow.run("dags", "test", "promote_to_production", environment=given)
+        def test(dag: str, **conf: str) -> None:
+            airflow.run("dags", "test", dag, "-c", json.dumps(conf), environment=given)
 
-        assert pushed is not None
-        assert kitline.resolve(f"{repository}:staging") == pushed
-        assert kitline.resolve(f"{repository}:production") == pushed
+        test("train_and_push", version="v1")
+        first = kitline.resolve(f"{repository}:v1")
+        assert first is not None
+        test("promote_on_event", reference=str(first))
+        test("promote_to_production")
+        folder = tmp_path / "better"
+        folder.mkdir()
+        (folder / "model.json").write_text("{}")
+        better = kitline.pack(folder, f"{repository}:v2").reference
+        test("promote_to_production", reference=str(better))
+        test("deploy_by_digest", reference=f"{repository}@{better.digest}")
+        test("roll_back", reason="wrong predictions since noon")
+
+        assert kitline.resolve(f"{repository}:staging") == first
+        assert kitline.resolve(f"{repository}:production") == first
+        history = kitline.stage_history(repository, "production")
+    good, new = str(first.digest), str(better.digest)
+    assert [(each.action, str(each.kit)) for each in history] == [
+        ("promote", good),
+        ("promote", new),
+        ("rollback", good),
+    ]
+    assert told(airflow, "train_and_push", "train") == [(str(first), good, good)]
+    assert told(airflow, "promote_on_event", "promote") == [(str(first), good, good)]
+    assert told(airflow, "promote_to_production", "promote") == [
+        (str(first), good, good),
+        (str(better), new, new),
+    ]
+    assert told(airflow, "roll_back", "roll_back") == [(str(first), good, good)]
+    assert told(airflow, "deploy_by_digest", "deploy") == [(str(better), None, None)]
+    assert events(airflow, f"modelkit://{repository}") == [(good, None)]
+    assert events(airflow, f"modelkit://{repository}?stage=staging") == [(good, None)]
+    assert events(airflow, f"modelkit://{repository}?stage=production") == [
+        (good, f"production:1:{good}"),
+        (new, f"production:2:{new}"),
+        (good, f"production:3:{good}"),
+    ]
+
+
+def told(airflow: Airflow, dag: str, task: str) -> list[tuple[Any, Any, Any]]:
+    """Return what a task handed on in each run: reference, digest, and the receipt's digest."""
+    runs: dict[int, dict[str, Any]] = {}
+    rows = query(
+        airflow,
+        "select dag_run_id, key, value from xcom where dag_id = ? and task_id = ?"
+        " order by dag_run_id",
+        dag,
+        task,
+    )
+    for run, key, value in rows:
+        runs.setdefault(run, {})[key] = json.loads(value) if isinstance(value, str) else value
+    return [
+        (each["return_value"], each.get("digest"), plain(each.get("receipt")).get("digest"))
+        for each in runs.values()
+    ]
+
+
+def plain(value: Any) -> dict[str, Any]:
+    found = json.loads(value) if isinstance(value, str) else value
+    return dict(found or {})
+
+
+def events(airflow: Airflow, uri: str) -> list[tuple[str, str | None]]:
+    """Return digest and partition key of the events of an asset, oldest first."""
+    rows = query(
+        airflow,
+        "select asset_event.extra, partition_key from asset_event join asset"
+        " on asset.id = asset_event.asset_id where uri = ? order by asset_event.id",
+        uri,
+    )
+    return [(plain(extra)["digest"], key) for extra, key in rows]
+
+
+def query(airflow: Airflow, statement: str, *values: str) -> list[Any]:
+    """Ask Airflow's database."""
+    with closing(sqlite3.connect(airflow.home / "airflow.db")) as database:
+        return database.execute(statement, values).fetchall()
 
 
 def test_a_task_that_fails_makes_the_command_fail(airflow: Airflow) -> None:

@@ -95,7 +95,8 @@ def test_promote_promote_and_roll_back_give_three_partition_keys(
 
     for kit in (one, two, two):  # the last one changes nothing and emits no key
         assert run(module, "promote_to_production", reference=str(kit)).state == "success"
-    assert run(example("rollback"), "roll_back", reason="too slow").state == "success"
+    back = run(example("rollback"), "roll_back", reason="too slow")
+    assert back.state == "success"
 
     events = asset_events(f"modelkit://{repository}?stage=production")
     keys = [each.partition_key for each in events]
@@ -105,3 +106,19 @@ def test_promote_promote_and_roll_back_give_three_partition_keys(
         PartitionKey(digest=str(one.digest), stage="production", seq=3),
     ]
     assert len(keys) == 4
+    assert {each.extra["digest"] for each in events[:1] + events[3:]} == {str(one.digest)}
+    assert xcom(back, "roll_back", "digest") == str(one.digest)
+    assert xcom(back, "roll_back", "receipt")["digest"] == str(one.digest)
+    assert kitline.resolve(f"{repository}:production") == one.reference
+
+
+@airflow_3
+def test_deploy_by_digest_is_run_by_hand_with_a_reference(
+    example: Callable[[str], Any], connected: LocalRegistry, model: Path
+) -> None:
+    kit = kitline.pack(model, f"{connected.host}/team/iris:v1")
+
+    done = run(example("deploy_by_digest"), "deploy_by_digest", reference=str(kit))
+
+    assert done.state == "success"
+    assert xcom(done, "deploy") == str(kit)
