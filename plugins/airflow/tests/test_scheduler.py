@@ -1,4 +1,7 @@
-"""A real scheduler and triggerer: each move gives its runs, with the right digests, once."""
+"""A real scheduler and triggerer: each move gives its runs, with the right digests, once.
+
+The registry takes a secret that the connection holds; logs of tasks and triggers have it nowhere.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import kitline
 import pytest
-from kitline.testing import LocalRegistry
+from kitline.testing import BasicAuth, LocalRegistry
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -23,6 +26,7 @@ if TYPE_CHECKING:
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1500)]
 PATIENCE = 600
+SECRET = "s3cret-of-ann"
 DAGS = """
 import json, os
 from datetime import UTC, datetime
@@ -45,6 +49,7 @@ with DAG("on_tag", schedule=[LATEST], **fixed):
     def look(**context):
         for kit in kit_events(context):
             note("on_tag", digest=kit.digest)
+        print("the secret is", ModelKitHook().access.password)
     look()
 
 with DAG("relay", schedule=[PRODUCTION], **fixed):
@@ -105,7 +110,16 @@ def free_port() -> int:
         return port
 
 
-def test_each_move_has_its_runs_and_no_restart_repeats_one(tmp_path: Path) -> None:
+def logged(airflow: Airflow, *parts: str) -> str:
+    """Return all logs whose path below Airflow's folder of logs contains these parts."""
+    folder = airflow.home / "logs"
+    files = [each for each in folder.rglob("*.log") if all(part in str(each) for part in parts)]
+    return "\n".join(each.read_text() for each in files)
+
+
+def test_each_move_has_its_runs_and_no_restart_repeats_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     from airflow_process import Airflow
 
     airflow, out = Airflow.make(tmp_path / "home"), tmp_path / "out"
@@ -127,8 +141,25 @@ def test_each_move_has_its_runs_and_no_restart_repeats_one(tmp_path: Path) -> No
                 raise AssertionError(f"{out.read_text() if out.exists() else ''}\n{logs}")
             time.sleep(0.5)
 
-    with LocalRegistry() as registry, ExitStack() as stack:
+    auth = BasicAuth(username="ann", password=SECRET)
+    with LocalRegistry(auth=auth) as registry, ExitStack() as stack:
+        for name, value in {
+            "USERNAME": "ann",
+            "PASSWORD": SECRET,
+            "CREDENTIALS_REGISTRY": registry.host,
+        }.items():
+            monkeypatch.setenv(f"KITLINE_{name}", value)  # for this process, not for Airflow
+        host, _, registry_port = registry.host.partition(":")
+        connection = {
+            "conn_type": "modelkit",
+            "host": host,
+            "port": int(registry_port),
+            "login": "ann",
+            "password": SECRET,
+        }
         given = {
+            "AIRFLOW_CONN_MODELKIT_DEFAULT": json.dumps(connection),
+            "AIRFLOW__LOGGING__LOGGING_LEVEL": "INFO",
             "REGISTRY": registry.host,
             "OUT": str(out),
             "MODELS": str(tmp_path),
@@ -184,3 +215,10 @@ def test_each_move_has_its_runs_and_no_restart_repeats_one(tmp_path: Path) -> No
         (4, str(three.digest)),
     ]
     assert {each["stage"] for each in moves} == {"production"}
+    assert "the secret is ***" in logged(airflow, "dag_id=on_tag")
+    assert "model.bin: pushed" in logged(airflow, "dag_id=push_two", "task_id=one")
+    assert SECRET not in logged(airflow)
+    processes = "\n".join(each.read_text() for each in airflow.home.glob("*.log"))
+    # a scheduler with local executor repeats what tasks print on its own console, unmasked
+    said = [line for line in processes.splitlines() if SECRET in line]
+    assert all("[task.stdout]" in line for line in said), said

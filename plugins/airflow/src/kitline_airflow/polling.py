@@ -154,7 +154,8 @@ async def read_access_async(connection: str | None) -> RegistryAccess:
         if connection != DEFAULT:
             raise
         return RegistryAccess()
-    return read_access(found)
+    # in a thread: to have the secret masked, Airflow's supervisor is told and its answer awaited
+    return await asyncio.to_thread(read_access, found)
 
 
 class Pace:
