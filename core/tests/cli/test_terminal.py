@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import os
 import pty
 import subprocess
@@ -10,7 +11,7 @@ import sys
 from typing import TYPE_CHECKING
 
 import pytest
-from kitline.cli.options import count, human_size, printable
+from kitline.cli.options import count, human_size, print_json, printable
 from kitline.cli.progress import Bars
 from rich.console import Console
 
@@ -92,3 +93,14 @@ def test_sizes_and_counts_read_well() -> None:
     ]  # fmt: skip
     assert [count(1, "layer"), count(2, "layer")] == ["1 layer", "2 layers"]
     assert printable("a\x1b\x00\u202eé文") == "a\\x1b\\x00\\x202eé文"
+
+
+def test_json_holds_nothing_that_steers_a_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    said = {"reason": "ä \x9b2J\u202e\U000e0001\x1b[31m\n"}
+
+    print_json(said)
+
+    shown = capsys.readouterr().out
+    assert json.loads(shown) == said
+    assert "ä" in shown
+    assert [each for each in shown if not each.isprintable() and each != "\n"] == []

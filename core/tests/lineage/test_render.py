@@ -13,12 +13,15 @@ import pytest
 from kitline.errors import UsageError
 from kitline.lineage.graph import FORMATS, Edge, Lineage, Node, Source
 from kitline.lineage.svg import DRAWN_LIMIT
+from kitline.lineage.text import LINE_LIMIT
 from kitline.oci.digest import Digest
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-HOSTILE = '"></text><script>alert(1)</script>\x1b[31m]]>%%{init}%%\n--> x; "] & <b> \\" #quot;'
+HOSTILE = (
+    '"></text><script>alert(1)</script>\x1b[31m\x9b2J\u202e]]>%%{init}%%\n--> "] & <b> \\" #quot;'
+)
 WEIRD = "<img src=x onerror=alert(2)>"
 
 
@@ -188,10 +191,23 @@ def test_openlineage_events_name_inputs_and_versions(hostile: Lineage) -> None:
 def test_text_keeps_the_terminal_as_it_is(hostile: Lineage) -> None:
     text = hostile.render()
 
-    assert "\x1b" not in text
+    for form in FORMATS:
+        shown = hostile.render(form)
+        assert not [each for each in shown if not each.isprintable() and each != "\n"], form
     assert "(a circle: it is above)" in text
     assert "(missing: found nowhere)" in text
     assert text.count("incomplete:") == 1
+
+
+def test_a_chain_of_ten_thousand_kits_is_shown_up_to_a_limit() -> None:
+    count = 10_000
+    kits = [kit(number) for number in range(count)]
+    chain = graph(*kits, edges=tuple((n + 1, n, "base") for n in range(count - 1)))
+
+    text = chain.render()
+
+    assert f"… more than {LINE_LIMIT} lines; '--json' has all of it" in text
+    assert len(text) < 3_000_000
 
 
 def test_an_unknown_format_is_refused(hostile: Lineage) -> None:

@@ -25,7 +25,7 @@ _NO_TIME = "1970-01-01T00:00:00Z"
 def render_openlineage(lineage: Lineage) -> str:
     """Return a JSON array of events, parents as inputs and the kit as output."""
     events = [_event(lineage, each) for each in lineage.nodes if lineage.parents(each.digest)]
-    return json.dumps(events, indent=2, ensure_ascii=False)
+    return json.dumps(events, indent=2)
 
 
 def _event(lineage: Lineage, kit: Node) -> dict[str, Any]:

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 def render(lineage: Lineage, format: str) -> str:
     """Return a lineage in a format of `graph.FORMATS`."""
     if format == "json":
-        return json.dumps(lineage.to_json(), indent=2, ensure_ascii=False)
+        return json.dumps(lineage.to_json(), indent=2)
     if format == "text":
         from kitline.lineage.text import render_text
 

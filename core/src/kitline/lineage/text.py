@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import islice
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -12,6 +13,8 @@ if TYPE_CHECKING:
 
 LINE_LIMIT = 5000
 """Most lines of one direction: a graph can hold more ways through it than anybody reads."""
+INDENT_LIMIT = 300
+"""Most characters that a line of a very long chain is indented by."""
 _TITLES = {"up": "made from", "down": "what was made from it"}
 
 
@@ -20,10 +23,10 @@ def render_text(lineage: Lineage) -> str:
     lines = [describe(lineage.node)]
     for direction in lineage.directions:
         lines.append(f"{_TITLES[direction]}:")
-        found = list(_tree(lineage, direction))
+        found = list(islice(_tree(lineage, direction), LINE_LIMIT + 1))
         lines += found[:LINE_LIMIT] or ["  nothing that is known"]
         if len(found) > LINE_LIMIT:
-            lines.append(f"  … {len(found) - LINE_LIMIT} lines more; '--json' has all of them")
+            lines.append(f"  … more than {LINE_LIMIT} lines; '--json' has all of it")
     lines.append("complete" if lineage.complete else "incomplete:")
     lines += [f"  {clean(each)}" for each in lineage.reasons]
     if lineage.rests_on:
@@ -37,14 +40,14 @@ def render_text(lineage: Lineage) -> str:
 def _tree(lineage: Lineage, direction: str) -> Iterator[str]:
     """Yield the lines of a tree; a kit that was shown is not unfolded again."""
     shown: set[Digest] = {lineage.root}
-    path: list[Digest] = [lineage.root]
+    path: dict[Digest, None] = {lineage.root: None}  # in order; chains may be very long
     # the edges that are left at each depth; no recursion, since the depth comes from outside
     stack: list[tuple[str, list[Edge]]] = [("  ", _edges(lineage, lineage.root, direction))]
     while stack:
         indent, left = stack[-1]
         if not left:
             stack.pop()
-            path.pop()
+            path.popitem()
             continue
         edge = left.pop(0)
         here = edge.parent if direction == "up" else edge.child
@@ -60,8 +63,9 @@ def _tree(lineage: Lineage, direction: str) -> Iterator[str]:
             continue
         yield line
         shown.add(here)
-        path.append(here)
-        stack.append((indent + ("   " if is_last else "│  "), below))
+        path[here] = None
+        deeper = indent + ("   " if is_last else "│  ")
+        stack.append((deeper[-INDENT_LIMIT:], below))
 
 
 def _edges(lineage: Lineage, digest: Digest, direction: str) -> list[Edge]:
