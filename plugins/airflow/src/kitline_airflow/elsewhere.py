@@ -98,13 +98,15 @@ class OtherKitline:
                 del said[:-20]
 
     def _end(self, process: subprocess.Popen[bytes]) -> None:
-        for number, patience in ((signal.SIGTERM, GRACE), (signal.SIGKILL, GRACE)):
-            if process.poll() is not None:
-                return
-            with suppress(ProcessLookupError):
-                os.killpg(process.pid, number)
-            with suppress(subprocess.TimeoutExpired):
-                process.wait(patience)
+        if process.poll() is not None:
+            return
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGTERM)
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(GRACE)
+        with suppress(ProcessLookupError):  # itself, or what it started and left behind
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait(GRACE)
 
     def _read(self, answer: bytes, code: int, said: list[str]) -> dict[str, Any]:
         if self._stopped.is_set():

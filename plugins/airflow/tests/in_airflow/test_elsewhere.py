@@ -106,3 +106,37 @@ def test_on_kill_ends_another_interpreter_and_what_it_started(
     assert not Path(f"/proc/{pids[0]}").exists()
     connected.faults.clear()
     assert kitline.resolve(f"{connected.host}/team/iris:v1") is None
+
+
+def test_on_kill_ends_what_the_process_started_and_left_behind(
+    connected: LocalRegistry, model: Path, tmp_path: Path
+) -> None:
+    from airflow.providers.common.compat.sdk import AirflowException
+    from kitline_airflow import ModelKitPushOperator
+
+    noted, python = tmp_path / "pid", tmp_path / "python"
+    child = f'trap "" TERM; echo $$ > {noted}; while :; do sleep 0.1; done'
+    python.write_text(f"#!/bin/sh\nsh -c '{child}' &\nwait\n")
+    python.chmod(0o755)
+    operator = ModelKitPushOperator(
+        task_id="push", folder=str(model), to="team/iris:v1", python=str(python)
+    )
+
+    def end() -> None:
+        while not noted.exists() or not noted.read_text():
+            time.sleep(0.05)
+        operator.on_kill()
+
+    thread = threading.Thread(target=end)
+    thread.start()
+    with pytest.raises(AirflowException, match="was ended"):
+        operator.execute(make_context())
+    thread.join()
+
+    assert is_gone(int(noted.read_text()))
+
+
+def is_gone(pid: int) -> bool:
+    """Tell whether a process has ended; an orphan may wait a moment until it is reaped."""
+    status = Path(f"/proc/{pid}/status")
+    return not status.exists() or "State:\tZ" in status.read_text()
