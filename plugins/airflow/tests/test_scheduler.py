@@ -72,6 +72,15 @@ with DAG("push_two", schedule=None, **fixed):
             outlets=[TWO], partition_by_digest=True,
         )
 
+with DAG("deferred", schedule=None, **fixed):
+    late = ModelKitSensor(
+        task_id="wait", reference=f"{REGISTRY}/team/late:v1", deferrable=True, poke_interval=2,
+    )
+    @task
+    def go_on(reference):
+        note("deferred", reference=reference)
+    go_on(late.output)
+
 with DAG("by_digest", schedule=PartitionedAssetTimetable(assets=TWO), **fixed):
     @task
     def use(**context):
@@ -193,7 +202,9 @@ def test_each_move_has_its_runs_and_no_restart_repeats_one(
             kitline.promote(one.reference, "production")
             kitline.promote(two.reference, "production")
             kitline.rollback(repository, "production")
+            airflow.run("dags", "trigger", "deferred", environment=given)
             wait(lambda: len(seen("by_digest")) == 2 and len(seen("by_move")) == 3)
+            wait(lambda: registry.count("HEAD", "/team/late/manifests/v1") >= 3)  # it is deferred
 
         with (  # after a restart
             running(airflow, given, "scheduler", "--skip-serve-logs"),
@@ -201,7 +212,9 @@ def test_each_move_has_its_runs_and_no_restart_repeats_one(
         ):
             kitline.tag(three.reference, "latest")
             kitline.promote(three.reference, "production")
+            late = kitline.pack(tmp_path / "one", f"{registry.host}/team/late:v1")
             wait(lambda: len(seen("on_tag")) >= 3 and len(seen("by_move")) >= 4)
+            wait(lambda: len(seen("deferred")) >= 1)  # deferral survives the restart
 
     assert [each["digest"] for each in seen("on_tag")] == [
         str(each.digest) for each in (one, two, three)
@@ -214,6 +227,7 @@ def test_each_move_has_its_runs_and_no_restart_repeats_one(
         (3, str(one.digest)),
         (4, str(three.digest)),
     ]
+    assert [each["reference"] for each in seen("deferred")] == [str(late)]
     assert {each["stage"] for each in moves} == {"production"}
     assert "the secret is ***" in logged(airflow, "dag_id=on_tag")
     assert "model.bin: pushed" in logged(airflow, "dag_id=push_two", "task_id=one")
