@@ -133,10 +133,14 @@ def test_on_kill_ends_what_the_process_started_and_left_behind(
         operator.execute(make_context())
     thread.join()
 
-    assert is_gone(int(noted.read_text()))
+    pid = int(noted.read_text())
+    while runs(pid):  # killed, but nobody says when an orphan is gone; the test's timeout does
+        time.sleep(0.05)
 
 
-def is_gone(pid: int) -> bool:
-    """Tell whether a process has ended; an orphan may wait a moment until it is reaped."""
-    status = Path(f"/proc/{pid}/status")
-    return not status.exists() or "State:\tZ" in status.read_text()
+def runs(pid: int) -> bool:
+    """Tell whether a process is there and no zombie."""
+    try:
+        return "State:\tZ" not in Path(f"/proc/{pid}/status").read_text()
+    except (FileNotFoundError, ProcessLookupError):
+        return False
