@@ -66,19 +66,19 @@ def download(kit, folder):
 
 
 def kubeflow_pull(kit, folder):
-    from kitline_kfp.steps.pull import pull
+    from kitline_kfp.steps.pulling import pull
 
     pull(kit, outputs={"model": Artifact(folder)})
 
 
 def kubeflow_fetch(kit, folder):
-    from kitline_kfp.steps.fetch import fetch
+    from kitline_kfp.steps.fetching import fetch
 
     fetch(kit, folder)
 
 
 def kubeflow_promote(kit):
-    from kitline_kfp.steps.promote import promote
+    from kitline_kfp.steps.promoting import promote
 
     promote(kit, "champion")
 

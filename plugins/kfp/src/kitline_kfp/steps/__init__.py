@@ -17,15 +17,15 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from kitline_kfp.steps.convert import import_source
     from kitline_kfp.steps.evaluation import evaluate
-    from kitline_kfp.steps.fetch import Fetched, fetch
+    from kitline_kfp.steps.fetching import Fetched, fetch
     from kitline_kfp.steps.name import resolve, tag
-    from kitline_kfp.steps.promote import promote
-    from kitline_kfp.steps.pull import pull
-    from kitline_kfp.steps.push import push, push_folder
+    from kitline_kfp.steps.promoting import promote
+    from kitline_kfp.steps.pulling import pull
     from kitline_kfp.steps.pushed import Pushed, leave_receipt
+    from kitline_kfp.steps.pushing import push, push_folder
     from kitline_kfp.steps.report import lineage_report
     from kitline_kfp.steps.run import find_invocation
-    from kitline_kfp.steps.verify import verify
+    from kitline_kfp.steps.verifying import verify
 
 __all__ = [
     "Fetched",
@@ -46,21 +46,21 @@ __all__ = [
 ]
 
 _HOMES = {
-    "Fetched": "fetch",
+    "Fetched": "fetching",
     "Pushed": "pushed",
     "evaluate": "evaluation",
-    "fetch": "fetch",
+    "fetch": "fetching",
     "find_invocation": "run",
     "import_source": "convert",
     "leave_receipt": "pushed",
     "lineage_report": "report",
-    "promote": "promote",
-    "pull": "pull",
-    "push": "push",
-    "push_folder": "push",
+    "promote": "promoting",
+    "pull": "pulling",
+    "push": "pushing",
+    "push_folder": "pushing",
     "resolve": "name",
     "tag": "name",
-    "verify": "verify",
+    "verify": "verifying",
 }
 
 

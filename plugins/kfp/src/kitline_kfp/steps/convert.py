@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import kitline
 
 from kitline_kfp.steps.failure import speaks_plainly
-from kitline_kfp.steps.push import parent_texts
 from kitline_kfp.steps.pushed import Pushed, leave_receipt
+from kitline_kfp.steps.pushing import parent_texts
 from kitline_kfp.steps.run import find_invocation
 from kitline_kfp.steps.target import remote_of
 from kitline_kfp.steps.values import texts
