@@ -62,6 +62,14 @@ def _address(
     return "dvc+https://git.test/data?path=big.bin&rev=large"
 
 
+@pytest.fixture(autouse=True)
+def _interruptible() -> Iterator[None]:
+    """A shell that runs the tests in the background lets them and their children ignore SIGINT."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 @pytest.mark.parametrize(
     ("while_it", "sent"), [("looks", signal.SIGTERM), ("packs", signal.SIGINT)]
 )
