@@ -1,4 +1,4 @@
-"""No public name of a package is also one of its modules, which would take its place once loaded."""
+"""No public name of a package is one of its modules too, which would take its place once loaded."""
 
 from __future__ import annotations
 
