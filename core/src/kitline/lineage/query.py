@@ -86,6 +86,9 @@ def _nothing_is_garbage() -> Iterator[None]:
         yield
     finally:
         if was_enabled:
+            if not gc.get_freeze_count():  # nobody froze anything that this would thaw
+                gc.freeze()
+                gc.unfreeze()  # what is new counts as old: it is not gone through at once
             gc.enable()
 
 
@@ -94,8 +97,14 @@ def _edges(index: LineageIndex, names: dict[int, Digest]) -> list[Edge]:
         "SELECT e.child, e.parent, e.role, e.source FROM closure x"
         " CROSS JOIN edges e ON e.child = x.kit"  # CROSS: in the order of the edges' own key
     )
-    found: list[Edge] = []
     new = tuple.__new__  # as Edge(…) does, without a call between
+    if not _several_say_the_same(index):
+        return [
+            new(Edge, (names[child], names[parent], role, _SOURCES[source]))
+            for child, parent, role, source in rows
+            if parent in names
+        ]
+    found: list[Edge] = []
     last: tuple[int, int, str] | None = None
     for child, parent, role, source in rows:
         if parent not in names:
@@ -106,6 +115,14 @@ def _edges(index: LineageIndex, names: dict[int, Digest]) -> list[Edge]:
         elif source not in found[-1].sources:  # several say so
             found[-1] = found[-1]._replace(sources=(*found[-1].sources, source))
     return found
+
+
+def _several_say_the_same(index: LineageIndex) -> bool:
+    """Tell whether any edge has more than one source; seldom, and joining them takes time."""
+    found = index.database.execute(
+        "SELECT 1 FROM edges GROUP BY child, parent, role HAVING count(*) > 1 LIMIT 1"
+    ).fetchone()
+    return found is not None
 
 
 def _nodes(
