@@ -233,8 +233,11 @@ def _missing_tag(store: Store, tag: str, reference: AnyReference) -> str:
         command = f"kitline list --all {store.name}"
         there = f"it has only tags that kits keep for themselves; {command!r} shows them"
     else:
-        there = "it has no tags"
-    where = "the local store's " if isinstance(reference, Reference) and reference.is_bare else ""
+        there = "it has no tags; is the name right?"
+    is_bare = isinstance(reference, Reference) and reference.is_bare
+    if is_bare and not tags:
+        there += " 'kitline list' shows what is stored here"
+    where = "the local store's " if is_bare else ""
     return f"no tag {tag!r} in {where}{store.name!r}; {there}"
 
 
