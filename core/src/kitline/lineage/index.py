@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from kitline.lineage.facts import Claim
     from kitline.oci.digest import Digest
 
-VERSION = 4
+VERSION = 5
 _DAMAGE = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_ERROR)
 """Pages that make no sense, no database, and tables other than ours."""
 MANIFEST, STATEMENT, DERIVED = "manifest", "statement", "derived"
@@ -36,15 +36,17 @@ CREATE TABLE kits (id INTEGER PRIMARY KEY, digest TEXT UNIQUE NOT NULL, type TEX
     version TEXT, created TEXT);
 CREATE TABLE records (id INTEGER PRIMARY KEY, repository INTEGER NOT NULL, digest TEXT NOT NULL,
     kit INTEGER, UNIQUE (repository, digest));
-CREATE INDEX records_kit ON records (kit) WHERE kit IS NOT NULL;
+CREATE INDEX records_kit ON records (kit, repository) WHERE kit IS NOT NULL;
 CREATE TABLE notes (repository INTEGER NOT NULL, kit INTEGER NOT NULL,
     PRIMARY KEY (kit, repository)) WITHOUT ROWID;
 CREATE TABLE tags (repository INTEGER NOT NULL, tag TEXT NOT NULL, kit INTEGER NOT NULL,
     stage INTEGER NOT NULL, PRIMARY KEY (repository, tag)) WITHOUT ROWID;
 CREATE INDEX tags_kit ON tags (kit, repository, tag, stage);
-CREATE TABLE edges (child INTEGER NOT NULL, parent INTEGER NOT NULL, role TEXT NOT NULL,
-    source TEXT NOT NULL, address TEXT, record INTEGER NOT NULL,
-    PRIMARY KEY (child, parent, role, source, record)) WITHOUT ROWID;
+CREATE TABLE labels (id INTEGER PRIMARY KEY, role TEXT NOT NULL, source TEXT NOT NULL,
+    UNIQUE (role, source));
+CREATE TABLE edges (child INTEGER NOT NULL, parent INTEGER NOT NULL, label INTEGER NOT NULL,
+    record INTEGER NOT NULL, address TEXT,
+    PRIMARY KEY (child, parent, label, record)) WITHOUT ROWID;
 CREATE INDEX edges_parent ON edges (parent, child);
 CREATE INDEX edges_record ON edges (record);
 CREATE TABLE facts (kind TEXT NOT NULL, value TEXT NOT NULL, kit INTEGER NOT NULL,
@@ -84,6 +86,7 @@ class LineageIndex:
         self._path = path
         self._database = self._open()
         self._ids: dict[str, int] = {}
+        self._labels: dict[tuple[str, str], int] = {}
 
     @property
     def database(self) -> sqlite3.Connection:
@@ -106,6 +109,7 @@ class LineageIndex:
     def _connect(self, path: Path | str) -> sqlite3.Connection:
         database = sqlite3.connect(path, timeout=30, isolation_level=None)
         try:
+            database.execute("PRAGMA synchronous=NORMAL")  # what is lost is read again
             if database.execute("PRAGMA user_version").fetchone()[0] != VERSION:
                 self._create(database)
             return database
@@ -116,7 +120,6 @@ class LineageIndex:
     def _create(self, database: sqlite3.Connection) -> None:
         """Make the tables, unless another process does; a filled database has to be of us."""
         database.execute("PRAGMA journal_mode=WAL")
-        database.execute("PRAGMA synchronous=NORMAL")
         database.execute("BEGIN IMMEDIATE")
         if database.execute("PRAGMA user_version").fetchone()[0] == VERSION:
             database.execute("COMMIT")
@@ -163,6 +166,7 @@ class LineageIndex:
             except BaseException:
                 self._database.execute("ROLLBACK")
                 self._ids.clear()
+                self._labels.clear()
                 raise
             self._database.execute("COMMIT")
         except sqlite3.Error as cause:
@@ -235,16 +239,17 @@ class LineageIndex:
         else:
             pair = (self._kit(facts.child), self._kit(facts.parent))
             address = None if facts.reference is None else facts.reference.partition("@")[0]
-            self._add_edges([(*pair, facts.role, DERIVED, address, record)])
+            label = self._label(facts.role, DERIVED)
+            self._add_edges([(*pair, label, record, address)])
 
     def _add_parents(self, child: int, parents: Iterable[Claim], source: str, record: int) -> None:
         self._add_edges(
-            (child, self._kit(each.parent), each.role, source, each.address, record)
+            (child, self._kit(each.parent), self._label(each.role, source), record, each.address)
             for each in parents
         )
 
-    def _add_edges(self, rows: Iterable[tuple[int, int, str, str, str | None, int]]) -> None:
-        self._database.executemany("INSERT OR IGNORE INTO edges VALUES (?, ?, ?, ?, ?, ?)", rows)
+    def _add_edges(self, rows: Iterable[tuple[int, int, int, int, str | None]]) -> None:
+        self._database.executemany("INSERT OR IGNORE INTO edges VALUES (?, ?, ?, ?, ?)", rows)
 
     def _add_ids(self, kit: int, ids: Iterable[tuple[str, str]], record: int) -> None:
         self._database.executemany(
@@ -257,7 +262,8 @@ class LineageIndex:
         rows = self._database.execute(
             "SELECT r.digest FROM edges e JOIN records r ON r.id = e.record"
             " JOIN repositories p ON p.id = r.repository JOIN kits k ON k.id = e.parent"
-            " WHERE p.name = ? AND k.digest = ? AND e.source = ?",
+            " JOIN labels l ON l.id = e.label"
+            " WHERE p.name = ? AND k.digest = ? AND l.source = ?",
             (repository, str(parent), DERIVED),
         )
         return {row[0] for row in rows}
@@ -335,6 +341,20 @@ class LineageIndex:
             self._database.execute("INSERT OR IGNORE INTO kits (digest) VALUES (?)", (text,))
             row = self._database.execute("SELECT id FROM kits WHERE digest = ?", (text,))
             found = self._ids[text] = int(row.fetchone()[0])
+        return found
+
+    def _label(self, role: str, source: str) -> int:
+        """Return the number of what an edge says, and of who says it."""
+        pair = (role, source)
+        found = self._labels.get(pair)
+        if found is None:
+            self._database.execute(
+                "INSERT OR IGNORE INTO labels (role, source) VALUES (?, ?)", pair
+            )
+            row = self._database.execute(
+                "SELECT id FROM labels WHERE role = ? AND source = ?", pair
+            )
+            found = self._labels[pair] = int(row.fetchone()[0])
         return found
 
 

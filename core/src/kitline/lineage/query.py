@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import gc
+from collections import deque
 from contextlib import contextmanager
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
 from kitline.lineage.facts import LAYER, MARK, RUN
 from kitline.lineage.graph import Edge, Node
-from kitline.lineage.index import DERIVED, MANIFEST, STATEMENT
+from kitline.lineage.index import DERIVED, STATEMENT
 from kitline.oci.digest import Digest
 
 if TYPE_CHECKING:
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
 
     from kitline.lineage.index import LineageIndex
 
-_SOURCES = {each: (each,) for each in (DERIVED, MANIFEST, STATEMENT)}
 _STEP = {
     "up": "SELECT e.parent, c.depth + 1 FROM closure c JOIN edges e ON e.child = c.kit",
     "down": "SELECT e.child, c.depth + 1 FROM closure c JOIN edges e ON e.parent = c.kit",
@@ -69,11 +69,13 @@ def read_graph(index: LineageIndex) -> tuple[list[Node], list[Edge]]:
     """
     with _nothing_is_garbage():
         rows = index.database.execute(
-            "SELECT k.id, k.digest, k.type, k.name, k.version, k.created FROM closure c"
-            " JOIN kits k ON k.id = c.kit"
+            "SELECT k.id, k.digest, coalesce(k.type, ''), coalesce(k.name, ''),"
+            " coalesce(k.version, ''), coalesce(k.created, '')"
+            " FROM closure c JOIN kits k ON k.id = c.kit"
         ).fetchall()
         rows.sort(key=itemgetter(1))
-        names = {row[0]: _trusted(row[1]) for row in rows}
+        digests = _trusted([row[1] for row in rows])
+        names = {row[0]: digest for row, digest in zip(rows, digests, strict=True)}
         return _nodes(index, rows, names), _edges(index, names)
 
 
@@ -93,34 +95,36 @@ def _nothing_is_garbage() -> Iterator[None]:
 
 
 def _edges(index: LineageIndex, names: dict[int, Digest]) -> list[Edge]:
+    labels = {
+        number: (role, (source,))
+        for number, role, source in index.database.execute("SELECT id, role, source FROM labels")
+    }
     rows = index.database.execute(
-        "SELECT e.child, e.parent, e.role, e.source FROM closure x"
+        "SELECT e.child, e.parent, e.label FROM closure x"
         " CROSS JOIN edges e ON e.child = x.kit"  # CROSS: in the order of the edges' own key
     )
     new = tuple.__new__  # as Edge(…) does, without a call between
     if not _several_say_the_same(index):
         return [
-            new(Edge, (names[child], names[parent], role, _SOURCES[source]))
-            for child, parent, role, source in rows
+            new(Edge, (names[child], names[parent], *labels[label]))
+            for child, parent, label in rows
             if parent in names
         ]
-    found: list[Edge] = []
-    last: tuple[int, int, str] | None = None
-    for child, parent, role, source in rows:
-        if parent not in names:
-            continue
-        if (child, parent, role) != last:
-            last = (child, parent, role)
-            found.append(new(Edge, (names[child], names[parent], role, _SOURCES[source])))
-        elif source not in found[-1].sources:  # several say so
-            found[-1] = found[-1]._replace(sources=(*found[-1].sources, source))
-    return found
+    found: dict[tuple[int, int, str], set[str]] = {}
+    for child, parent, label in rows:
+        if parent in names:
+            role, sources = labels[label]
+            found.setdefault((child, parent, role), set()).update(sources)
+    return [
+        new(Edge, (names[child], names[parent], role, tuple(sorted(sources))))
+        for (child, parent, role), sources in found.items()
+    ]
 
 
 def _several_say_the_same(index: LineageIndex) -> bool:
-    """Tell whether any edge has more than one source; seldom, and joining them takes time."""
+    """Tell whether any two kits have more than one edge; seldom, and joining them takes time."""
     found = index.database.execute(
-        "SELECT 1 FROM edges GROUP BY child, parent, role HAVING count(*) > 1 LIMIT 1"
+        "SELECT 1 FROM edges GROUP BY parent, child HAVING count(*) > 1 LIMIT 1"
     ).fetchone()
     return found is not None
 
@@ -140,25 +144,30 @@ def _nodes(
             " UNION ALL SELECT n.kit, n.repository FROM closure c JOIN notes n ON n.kit = c.kit"
         )
     )
-    tagged = "SELECT t.kit, t.repository, t.tag FROM closure c JOIN tags t ON t.kit = c.kit"
-    tags = _gather((kit, tag) for kit, _, tag in database.execute(f"{tagged} WHERE NOT t.stage"))
+    tagged = database.execute(
+        "SELECT t.kit, t.repository, t.tag, t.stage FROM closure c JOIN tags t ON t.kit = c.kit"
+    ).fetchall()
+    tags = _gather((kit, tag) for kit, _, tag, is_stage in tagged if not is_stage)
     stages = _gather(
-        (kit, f"{repositories[number]}:{tag}")
-        for kit, number, tag in database.execute(f"{tagged} WHERE t.stage")
+        (kit, f"{repositories[number]}:{tag}") for kit, number, tag, is_stage in tagged if is_stage
     )
-    told = "SELECT f.kit, f.value FROM closure c JOIN facts f ON f.kit = c.kit AND f.kind = ?"
-    runs = _gather(database.execute(told, (RUN,)))
-    marks = _gather(database.execute(told, (MARK,)))
+    told = database.execute(
+        "SELECT f.kit, f.value, f.kind FROM closure c JOIN facts f ON f.kit = c.kit"
+        " AND f.kind IN (?, ?)",
+        (RUN, MARK),
+    ).fetchall()
+    runs = _gather((kit, value) for kit, value, kind in told if kind == RUN)
+    marks = _gather((kit, value) for kit, value, kind in told if kind == MARK)
     new, none = tuple.__new__, ()  # as Node(…) does, without a call between
     return [
         new(
             Node,
             (
                 names[number],
-                kind or "",
-                name or "",
-                version or "",
-                created or "",
+                kind,
+                name,
+                version,
+                created,
                 places.get(number, none),
                 tags.get(number, none),
                 stages.get(number, none),
@@ -189,18 +198,20 @@ def _gather(rows: Iterable[tuple[int, str]]) -> dict[int, tuple[str, ...]]:
     return found
 
 
-def _trusted(text: str) -> Digest:
-    """Return a digest that was checked when it was written to the index."""
-    found = object.__new__(Digest)
-    object.__setattr__(found, "text", text)
+def _trusted(texts: list[str]) -> list[Digest]:
+    """Return digests that were checked when they were written to the index."""
+    found = [object.__new__(Digest) for _ in texts]
+    assign: Any = Digest.__dict__["text"]  # the slot: frozen classes have no quicker way in
+    deque(map(assign.__set__, found, texts), maxlen=0)
     return found
 
 
 def find_claims(index: LineageIndex, child: Digest) -> list[tuple[Digest, str, str | None]]:
     """Return what a kit is said to be made from: digest, role and the place that is claimed."""
     rows = index.database.execute(
-        "SELECT DISTINCT p.digest, e.role, e.address FROM kits k JOIN edges e ON e.child = k.id"
-        " JOIN kits p ON p.id = e.parent WHERE k.digest = ? ORDER BY 1, 2, 3",
+        "SELECT DISTINCT p.digest, l.role, e.address FROM kits k JOIN edges e ON e.child = k.id"
+        " JOIN kits p ON p.id = e.parent JOIN labels l ON l.id = e.label"
+        " WHERE k.digest = ? ORDER BY 1, 2, 3",
         (str(child),),
     )
     return [(Digest(parent), role, address) for parent, role, address in rows]
@@ -240,8 +251,9 @@ def find_addresses(index: LineageIndex, digest: Digest) -> list[str]:
     """Return the repositories where somebody claims that a kit lies."""
     rows = index.database.execute(
         "SELECT DISTINCT e.address FROM kits k JOIN edges e ON e.parent = k.id"
-        " WHERE k.digest = ? AND e.address NOT NULL AND e.source = 'statement' ORDER BY 1",
-        (str(digest),),
+        " JOIN labels l ON l.id = e.label"
+        " WHERE k.digest = ? AND e.address NOT NULL AND l.source = ? ORDER BY 1",
+        (str(digest), STATEMENT),
     )
     return [row[0] for row in rows]
 
@@ -249,10 +261,11 @@ def find_addresses(index: LineageIndex, digest: Digest) -> list[str]:
 def find_children(index: LineageIndex, digest: Digest) -> list[tuple[Digest, str, str]]:
     """Return what was made from a kit: digest, name and a place, if one is known."""
     rows = index.database.execute(
-        "SELECT c.digest, max(c.name), max(e.address) FILTER (WHERE e.source = 'derived')"
+        "SELECT c.digest, max(c.name), max(e.address) FILTER (WHERE l.source = ?)"
         " FROM kits k JOIN edges e ON e.parent = k.id JOIN kits c ON c.id = e.child"
+        " JOIN labels l ON l.id = e.label"
         " WHERE k.digest = ? GROUP BY c.digest ORDER BY c.digest",
-        (str(digest),),
+        (DERIVED, str(digest)),
     )
     found = []
     for text, name, address in rows.fetchall():

@@ -19,7 +19,7 @@ _HEX_LENGTH = {"sha256": 64, "sha512": 128}
 _LOWER_HEX = re.compile(r"[0-9a-f]+\Z")
 
 
-@dataclass(frozen=True, order=True)
+@dataclass(frozen=True, order=True, slots=True)
 class Digest:
     """The digest of exact bytes, such as `sha256:…`.
 

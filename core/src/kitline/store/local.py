@@ -43,9 +43,13 @@ class LocalStores:
 
     def list(self) -> Sequence[str]:
         """Return the names of all repositories, sorted."""
+        return [name for name, _ in self.folders()]
+
+    def folders(self) -> Sequence[tuple[str, Path]]:
+        """Return the names of all repositories with their folders, sorted."""
         folders = (each for each in find_layouts(self.root) if each != self.root)
-        names = (repository_name(self.root, each) for each in folders)
-        return sorted(name for name in names if name is not None)
+        pairs = ((repository_name(self.root, each), each) for each in folders)
+        return sorted((name, folder) for name, folder in pairs if name is not None)
 
 
 def _read_name(name: str) -> Reference:

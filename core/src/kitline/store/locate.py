@@ -33,15 +33,14 @@ def repository_folder(root: Path, reference: Reference) -> Path:
     Raises:
         InvalidReference: if the registry cannot be part of a path.
     """
-    folder = root
+    parts: list[str] = []
     if reference.registry is not None:
         if not _REGISTRY.match(reference.registry) or reference.registry.strip(".") == "":
             raise InvalidReference(str(reference), "registry", "cannot name a folder")
-        folder /= reference.registry.replace(":", _MARK)
+        parts.append(reference.registry.replace(":", _MARK))
     for component in reference.repository.split("/"):
-        is_first = folder == root
-        folder /= component + (_MARK if component in RESERVED and not is_first else "")
-    return folder
+        parts.append(component + (_MARK if component in RESERVED and parts else ""))
+    return root.joinpath(*parts)
 
 
 def repository_name(root: Path, folder: Path) -> str | None:

@@ -118,14 +118,14 @@ def refresh_local(
 ) -> list[Indexed]:
     """Read what has changed in the local store since; return those repositories, or all."""
     known = {each.name: each for each in index.repositories()}
-    present = [f"{LOCAL}{name}" for name in stores.local.list()]
+    present = {f"{LOCAL}{name}": folder for name, folder in stores.local.folders()}
     outcomes = []
-    for name in present:
-        store = stores.local.open(name.removeprefix(LOCAL))
+    for name, folder in present.items():
         state = known.get(name)
-        if state is None or state.state != layout_state(store) or state.problem or everything:
+        if state is None or state.state != layout_state(folder) or state.problem or everything:
+            store = stores.local.open(name.removeprefix(LOCAL))
             outcomes.append(_scan_layout(index, store, name))
-    for name in known.keys() - set(present):
+    for name in known.keys() - present.keys():
         if name.startswith(LOCAL) or (is_local(name) and not _is_there(name)):
             with index.writing():
                 index.forget(name)

@@ -20,6 +20,7 @@ from kitline.store.progress import SILENT
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
+    from pathlib import Path
 
     from kitline.lineage.index import LineageIndex, Record
     from kitline.oci.descriptor import Descriptor
@@ -46,7 +47,7 @@ def now() -> str:
 
 def scan_layout(index: LineageIndex, store: LayoutStore, name: str) -> int:
     """Read what is new in a layout; return the number of its manifests."""
-    state = layout_state(store)
+    state = layout_state(store.folder)
     entries = store.read_index().entries
     listed = {str(each.descriptor.digest): each.descriptor for each in entries}
     for each in list(listed.values()):
@@ -63,10 +64,10 @@ def scan_layout(index: LineageIndex, store: LayoutStore, name: str) -> int:
     return len(listed)
 
 
-def layout_state(store: LayoutStore) -> str:
+def layout_state(folder: Path) -> str:
     """Return what changes when a layout's index does."""
     try:
-        status = (store.folder / "index.json").stat()
+        status = (folder / "index.json").stat()
     except OSError:
         return ""
     return f"{status.st_ino}-{status.st_size}-{status.st_mtime_ns}"

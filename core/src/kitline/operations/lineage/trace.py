@@ -7,6 +7,7 @@ and beside what they lead to, (6) answer from the index, which by now knows all 
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from typing import TYPE_CHECKING
 
 from kitline.errors import RegistryUnreachable, StoreError
@@ -141,7 +142,7 @@ class _Trace:
             for each in directions:
                 select_closure(self._index, [root], each, self._depth)
         nodes, edges = read_graph(self._index)
-        first = next(place for place, each in enumerate(nodes) if each.digest == root)
+        first = bisect_left(nodes, root.text, key=lambda each: each.digest.text)
         nodes.insert(0, nodes.pop(first))
         reasons = [*self._reasons(root, nodes, walk, down=down)]
         return Lineage(
