@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 DOCS = Path(__file__).parent.resolve()
 LINK = re.compile(r"\[(?P<words>[^\]]+)\]\((?P<path>(?!https?:|#)[^)#\s]+)[^)]*\)")
-COMMENT = re.compile(r"<!-- (?:before|not run|exit):.*?-->\n*", re.DOTALL)
+COMMENT = re.compile(r"<!-- (?:before|before python|not run|exit):.*?-->\n*", re.DOTALL)
 
 
 def on_page_markdown(markdown: str, page: Page, **_: Any) -> str:

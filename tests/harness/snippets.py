@@ -8,7 +8,8 @@ printed, `…` standing for anything. `sh` blocks are run whole, `python` blocks
     <!-- not run: REASON -->      it is left out
     <!-- exit: N -->              its last command ends with that code
 
-and `<!-- before: COMMANDS -->`, over as many lines as it needs, is run by bash unseen.
+and `<!-- before: COMMANDS -->`, over as many lines as it needs, is run by bash unseen;
+`<!-- before python: CODE -->` by the page's interpreter.
 
 `registry.example` is a registry of the test. A digest that is cut, `NAME@sha256:6c0e…`, means the
 digest that was last printed for NAME; one without a name the last that was printed at all.
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 PIECE = re.compile(
-    r"<!-- before:\s(?P<before>.*?)\s-->"
+    r"<!-- before(?P<python> python)?:\s(?P<before>.*?)\s-->"
     r"|(?:<!-- (?P<note>not run|exit): (?P<value>[^>]*?) -->\n+)?"
     r"^(?P<indent> *)```(?P<language>\w+)[^\n]*\n(?P<text>.*?)^ *```$",
     re.DOTALL | re.MULTILINE,
@@ -81,7 +82,8 @@ def find_snippets(page: str) -> Iterator[Snippet]:
     for found in PIECE.finditer(page):
         line = page.count("\n", 0, found.start("text" if found["text"] else "before")) + 1
         if found["before"]:
-            yield Snippet(language="sh", text=found["before"], line=line)
+            language = "python" if found["python"] else "sh"
+            yield Snippet(language=language, text=found["before"], line=line)
         elif found["note"] != "not run":
             text = re.sub(f"^{found['indent']}", "", found["text"], flags=re.MULTILINE)
             code = int(found["value"]) if found["note"] == "exit" else 0
