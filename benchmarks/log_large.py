@@ -1,10 +1,11 @@
-"""Packs or logs one big file and prints what it took, as JSON.
+"""Logs one big file and prints what it took, as JSON.
 
-log_large.py pack FOLDER REFERENCE            kitline alone
-log_large.py mlflow FILE DATABASE             MLflow alone, into a local store
-log_large.py log_model FILE DATABASE REFERENCE  both, with kitline_mlflow.log_model
+log_large.py mlflow FILE DATABASE FOLDER REFERENCE  MLflow alone, into a local store; then `pack`
+log_large.py log_model FILE DATABASE REFERENCE      both at once, with kitline_mlflow.log_model
 
-DATABASE may be the address of an MLflow server instead; whoever started it removes its files.
+DATABASE may be the address of an MLflow server instead; whoever started it removes its files. The
+plain pack of FOLDER comes after MLflow's own log, so that it finds the machine as `log_model` does:
+with as much waiting to be written, and with the registry's memory as cold.
 """
 
 from __future__ import annotations
@@ -23,23 +24,13 @@ from typing import Any
 os.environ |= {"MLFLOW_DISABLE_TELEMETRY": "true", "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true"}
 
 
-def main(mode: str, what: str, *more: str) -> None:
-    """Do one of the three."""
-    found = pack(what, *more) if mode == "pack" else log(mode, Path(what), *more)
-    found["resident"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-    print(json.dumps(found))
+def main(mode: str, file: str, database: str, *more: str) -> None:
+    """Do one of the two."""
+    folder, reference = more if mode == "mlflow" else ("", *more)
+    print(json.dumps(log(mode, Path(file), database, folder, reference)))
 
 
-def pack(folder: str, reference: str) -> dict[str, Any]:
-    """Pack a folder with a Kitfile."""
-    import kitline
-
-    began = time.perf_counter()
-    kitline.pack(folder, reference)
-    return {"seconds": time.perf_counter() - began}
-
-
-def log(mode: str, file: Path, database: str, reference: str = "") -> dict[str, Any]:
+def log(mode: str, file: Path, database: str, folder: str, reference: str) -> dict[str, Any]:
     """Log the file in a run; `after_ready` is what comes once MLflow has the model."""
     import mlflow
 
@@ -63,10 +54,23 @@ def log(mode: str, file: Path, database: str, reference: str = "") -> dict[str, 
                 artifact_path=None, name="large", flavor=flavor(file), weights=None
             )
         ended = time.perf_counter()
+    found = {"seconds": ended - began, "after_ready": ended - ready[-1]}
+    found["resident"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    if folder:
+        found["pack"] = pack(folder, reference)
     if not is_server:
         location = mlflow.MlflowClient().get_logged_model(info.model_id).artifact_location
         shutil.rmtree(location.removeprefix("file://"))
-    return {"seconds": ended - began, "after_ready": ended - ready[-1]}
+    return found
+
+
+def pack(folder: str, reference: str) -> float:
+    """Pack a folder with a Kitfile; return the seconds."""
+    from kitline import pack  # as of MLflow, no import is timed
+
+    began = time.perf_counter()
+    pack(folder, reference)
+    return time.perf_counter() - began
 
 
 def flavor(file: Path) -> ModuleType:
