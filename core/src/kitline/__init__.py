@@ -11,8 +11,9 @@ The verbs of the command line as functions that take texts or values and return 
 
 from __future__ import annotations
 
-from importlib import import_module
 from typing import TYPE_CHECKING
+
+from kitline.lazy import lazy_names
 
 if TYPE_CHECKING:
     from kitline.errors import KitlineError
@@ -117,75 +118,64 @@ __all__ = [
 ]
 
 _HOMES = {
-    "AttachedStatement": "operations.statements",
-    "Descriptor": "oci.descriptor",
-    "Digest": "oci.digest",
-    "Entry": "kit.tree",
-    "ImageIndex": "oci.manifest",
-    "ImageManifest": "oci.manifest",
-    "ImportOutcome": "operations.import_many",
-    "KitTree": "kit.tree",
-    "Kitfile": "kit.kitfile",
-    "KitlineError": "errors",
-    "LayoutReference": "oci.reference",
-    "Manifest": "oci.manifest",
-    "PinnedReference": "oci.reference",
-    "Promotion": "operations.stages.result",
-    "PromotionRecord": "promotion.record",
-    "Reference": "oci.reference",
-    "Settings": "operations.settings",
-    "StageState": "operations.stages.state",
-    "Store": "store.interface",
-    "admit": "operations.policy.gate",
-    "attest": "operations.statements",
-    "attest_signed": "operations.sign",
-    "attest_unsigned": "operations.sign",
-    "check_login": "operations.accounts",
-    "compare": "operations.compare",
-    "copy": "operations.transfer",
-    "diff": "operations.diff",
-    "doctor": "operations.doctor",
-    "export": "operations.export",
-    "find": "operations.lineage.find",
-    "import_": "operations.import_",
-    "import_many": "operations.import_many",
-    "index_lineage": "operations.lineage.index",
-    "inspect": "operations.inspect",
-    "list_": "operations.list_",
-    "list_attestations": "operations.verify",
-    "list_sources": "operations.import_many",
-    "login": "operations.accounts",
-    "logout": "operations.accounts",
-    "open_kit": "operations.open_kit",
-    "pack": "operations.pack",
-    "pack_collected": "operations.import_",
-    "promote": "operations.stages.promote",
-    "prune": "operations.prune.prune",
-    "pull": "operations.transfer",
-    "push": "operations.transfer",
-    "read_statements": "operations.statements",
-    "remove": "operations.naming",
-    "resolve": "operations.resolve",
-    "rollback": "operations.stages.rollback",
-    "sbom": "operations.sbom.sbom",
-    "sign": "operations.sign",
-    "stage_history": "operations.stages.table",
-    "stages": "operations.stages.table",
-    "tag": "operations.naming",
-    "trace_lineage": "operations.lineage.trace",
-    "unpack": "operations.unpack",
-    "verify": "operations.verify",
+    "AttachedStatement": ".operations.statements",
+    "Descriptor": ".oci.descriptor",
+    "Digest": ".oci.digest",
+    "Entry": ".kit.tree",
+    "ImageIndex": ".oci.manifest",
+    "ImageManifest": ".oci.manifest",
+    "ImportOutcome": ".operations.import_many",
+    "KitTree": ".kit.tree",
+    "Kitfile": ".kit.kitfile",
+    "KitlineError": ".errors",
+    "LayoutReference": ".oci.reference",
+    "Manifest": ".oci.manifest",
+    "PinnedReference": ".oci.reference",
+    "Promotion": ".operations.stages.result",
+    "PromotionRecord": ".promotion.record",
+    "Reference": ".oci.reference",
+    "Settings": ".operations.settings",
+    "StageState": ".operations.stages.state",
+    "Store": ".store.interface",
+    "admit": ".operations.policy.gate",
+    "attest": ".operations.statements",
+    "attest_signed": ".operations.sign",
+    "attest_unsigned": ".operations.sign",
+    "check_login": ".operations.accounts",
+    "compare": ".operations.compare",
+    "copy": ".operations.transfer",
+    "diff": ".operations.diff",
+    "doctor": ".operations.doctor",
+    "export": ".operations.export",
+    "find": ".operations.lineage.find",
+    "import_": ".operations.import_",
+    "import_many": ".operations.import_many",
+    "index_lineage": ".operations.lineage.index",
+    "inspect": ".operations.inspect",
+    "list_": ".operations.list_",
+    "list_attestations": ".operations.verify",
+    "list_sources": ".operations.import_many",
+    "login": ".operations.accounts",
+    "logout": ".operations.accounts",
+    "open_kit": ".operations.open_kit",
+    "pack": ".operations.pack",
+    "pack_collected": ".operations.import_",
+    "promote": ".operations.stages.promote",
+    "prune": ".operations.prune.prune",
+    "pull": ".operations.transfer",
+    "push": ".operations.transfer",
+    "read_statements": ".operations.statements",
+    "remove": ".operations.naming",
+    "resolve": ".operations.resolve",
+    "rollback": ".operations.stages.rollback",
+    "sbom": ".operations.sbom.sbom",
+    "sign": ".operations.sign",
+    "stage_history": ".operations.stages.table",
+    "stages": ".operations.stages.table",
+    "tag": ".operations.naming",
+    "trace_lineage": ".operations.lineage.trace",
+    "unpack": ".operations.unpack",
+    "verify": ".operations.verify",
 }
 
-
-def __getattr__(name: str) -> object:
-    home = _HOMES.get(name)
-    if home is None:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    found = getattr(import_module(f"{__name__}.{home}"), name)
-    globals()[name] = found
-    return found
-
-
-def __dir__() -> list[str]:
-    return __all__
+__getattr__, __dir__ = lazy_names(__name__, _HOMES)

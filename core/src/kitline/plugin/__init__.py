@@ -6,8 +6,9 @@ this package costs nothing.
 
 from __future__ import annotations
 
-from importlib import import_module
 from typing import TYPE_CHECKING
+
+from kitline.lazy import lazy_names
 
 if TYPE_CHECKING:
     from kitline.kit.folder import FolderTree
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from kitline.plugin.kit_content import kit_layers, read_kit, unpack_kit
     from kitline.plugin.manager import Plugins
     from kitline.plugin.markers import hookimpl
+    from kitline.plugin.options import check_options
     from kitline.plugin.receipt import Receipt, ReceiptLayer
     from kitline.plugin.records import (
         Collected,
@@ -104,9 +106,11 @@ __all__ = [
     "TarSink",
     "WriteBack",
     "bytes_entry",
+    "check_options",
     "cloud_of",
     "hookimpl",
     "kit_layers",
+    "lazy_names",
     "provenance",
     "read_kit",
     "unpack_kit",
@@ -159,6 +163,7 @@ _HOMES = {
     "TarSink": "kitline.kit.tar_reader",
     "WriteBack": "kitline.plugin.records",
     "bytes_entry": "kitline.plugin.tree",
+    "check_options": "kitline.plugin.options",
     "cloud_of": "kitline.store.registry.identity",
     "hookimpl": "kitline.plugin.markers",
     "kit_layers": "kitline.plugin.kit_content",
@@ -168,15 +173,4 @@ _HOMES = {
     "without_passwords": "kitline.plugin.redact",
 }
 
-
-def __getattr__(name: str) -> object:
-    home = _HOMES.get(name)
-    if home is None:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    found = getattr(import_module(home), name)
-    globals()[name] = found
-    return found
-
-
-def __dir__() -> list[str]:
-    return __all__
+__getattr__, __dir__ = lazy_names(__name__, _HOMES)

@@ -5,8 +5,9 @@ Needs pytest only where it says so (the contracts and `fixtures`).
 
 from __future__ import annotations
 
-import importlib
 from typing import TYPE_CHECKING
+
+from kitline.lazy import lazy_names
 
 if TYPE_CHECKING:
     from kitline.testing.authorization import BasicAuth, BearerAuth
@@ -18,15 +19,15 @@ if TYPE_CHECKING:
     from kitline.testing.store_contract import StoreContract
 
 _HOMES = {
-    "BasicAuth": "authorization",
-    "BearerAuth": "authorization",
-    "ExporterContract": "plugin_contracts",
-    "Fault": "faults",
-    "ImporterContract": "plugin_contracts",
-    "LocalRegistry": "registry",
-    "Request": "http_server",
-    "Rules": "rules",
-    "StoreContract": "store_contract",
+    "BasicAuth": ".authorization",
+    "BearerAuth": ".authorization",
+    "ExporterContract": ".plugin_contracts",
+    "Fault": ".faults",
+    "ImporterContract": ".plugin_contracts",
+    "LocalRegistry": ".registry",
+    "Request": ".http_server",
+    "Rules": ".rules",
+    "StoreContract": ".store_contract",
 }
 
 __all__ = [
@@ -41,9 +42,4 @@ __all__ = [
     "StoreContract",
 ]
 
-
-def __getattr__(name: str) -> object:
-    """Load a public name on first use."""
-    if name not in _HOMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(importlib.import_module(f"{__name__}.{_HOMES[name]}"), name)
+__getattr__, __dir__ = lazy_names(__name__, _HOMES)

@@ -15,8 +15,9 @@ use, so that importing this costs nothing and imports no kfp.
 
 from __future__ import annotations
 
-from importlib import import_module
 from typing import TYPE_CHECKING
+
+from kitline.plugin import lazy_names
 
 if TYPE_CHECKING:
     from kitline_kfp.components.dvc import dvc_to_modelkit_component
@@ -67,38 +68,27 @@ __all__ = [
 ]
 
 _HOMES = {
-    "Configuration": "configuration",
-    "configure": "configuration",
-    "dvc_to_modelkit": "tasks",
-    "dvc_to_modelkit_component": "components.dvc",
-    "lineage_report": "tasks",
-    "lineage_report_component": "components.lineage",
-    "mlflow_to_modelkit": "tasks",
-    "mlflow_to_modelkit_component": "components.mlflow",
-    "promote_modelkit": "tasks",
-    "promote_modelkit_component": "components.promote",
-    "pull_modelkit": "tasks",
-    "pull_modelkit_component": "components.pull",
-    "push_modelkit": "tasks",
-    "push_modelkit_component": "components.push",
-    "resolve_modelkit": "tasks",
-    "resolve_modelkit_component": "components.resolve",
-    "source": "tasks",
-    "tag_modelkit": "tasks",
-    "tag_modelkit_component": "components.tag",
-    "verify_modelkit": "tasks",
-    "verify_modelkit_component": "components.verify",
+    "Configuration": ".configuration",
+    "configure": ".configuration",
+    "dvc_to_modelkit": ".tasks",
+    "dvc_to_modelkit_component": ".components.dvc",
+    "lineage_report": ".tasks",
+    "lineage_report_component": ".components.lineage",
+    "mlflow_to_modelkit": ".tasks",
+    "mlflow_to_modelkit_component": ".components.mlflow",
+    "promote_modelkit": ".tasks",
+    "promote_modelkit_component": ".components.promote",
+    "pull_modelkit": ".tasks",
+    "pull_modelkit_component": ".components.pull",
+    "push_modelkit": ".tasks",
+    "push_modelkit_component": ".components.push",
+    "resolve_modelkit": ".tasks",
+    "resolve_modelkit_component": ".components.resolve",
+    "source": ".tasks",
+    "tag_modelkit": ".tasks",
+    "tag_modelkit_component": ".components.tag",
+    "verify_modelkit": ".tasks",
+    "verify_modelkit_component": ".components.verify",
 }
 
-
-def __getattr__(name: str) -> object:
-    home = _HOMES.get(name)
-    if home is None:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    found = getattr(import_module(f"{__name__}.{home}"), name)
-    globals()[name] = found
-    return found
-
-
-def __dir__() -> list[str]:
-    return __all__
+__getattr__, __dir__ = lazy_names(__name__, _HOMES)

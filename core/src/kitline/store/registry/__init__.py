@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from kitline.lazy import lazy_names
 
 if TYPE_CHECKING:
     from kitline.store.registry.options import RegistryOptions, RetryPolicy
@@ -14,16 +15,12 @@ if TYPE_CHECKING:
 __all__ = ["Probe", "RegistryOptions", "RegistryStore", "RetryPolicy", "Sessions", "open_registry"]
 
 _HOMES = {
-    "Probe": "probe",
-    "RegistryOptions": "options",
-    "RegistryStore": "store",
-    "RetryPolicy": "options",
-    "Sessions": "sessions",
-    "open_registry": "store",
+    "Probe": ".probe",
+    "RegistryOptions": ".options",
+    "RegistryStore": ".store",
+    "RetryPolicy": ".options",
+    "Sessions": ".sessions",
+    "open_registry": ".store",
 }
 
-
-def __getattr__(name: str) -> Any:
-    if name not in _HOMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+__getattr__, __dir__ = lazy_names(__name__, _HOMES)

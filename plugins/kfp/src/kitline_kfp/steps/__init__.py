@@ -11,8 +11,9 @@ loaded on first use.
 
 from __future__ import annotations
 
-from importlib import import_module
 from typing import TYPE_CHECKING
+
+from kitline.plugin import lazy_names
 
 if TYPE_CHECKING:
     from kitline_kfp.steps.convert import import_source
@@ -46,32 +47,21 @@ __all__ = [
 ]
 
 _HOMES = {
-    "Fetched": "fetching",
-    "Pushed": "pushed",
-    "evaluate": "evaluation",
-    "fetch": "fetching",
-    "find_invocation": "run",
-    "import_source": "convert",
-    "leave_receipt": "pushed",
-    "lineage_report": "report",
-    "promote": "promoting",
-    "pull": "pulling",
-    "push": "pushing",
-    "push_folder": "pushing",
-    "resolve": "name",
-    "tag": "name",
-    "verify": "verifying",
+    "Fetched": ".fetching",
+    "Pushed": ".pushed",
+    "evaluate": ".evaluation",
+    "fetch": ".fetching",
+    "find_invocation": ".run",
+    "import_source": ".convert",
+    "leave_receipt": ".pushed",
+    "lineage_report": ".report",
+    "promote": ".promoting",
+    "pull": ".pulling",
+    "push": ".pushing",
+    "push_folder": ".pushing",
+    "resolve": ".name",
+    "tag": ".name",
+    "verify": ".verifying",
 }
 
-
-def __getattr__(name: str) -> object:
-    home = _HOMES.get(name)
-    if home is None:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    found = getattr(import_module(f"{__name__}.{home}"), name)
-    globals()[name] = found
-    return found
-
-
-def __dir__() -> list[str]:
-    return __all__
+__getattr__, __dir__ = lazy_names(__name__, _HOMES)
