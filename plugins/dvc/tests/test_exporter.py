@@ -298,7 +298,7 @@ def test_a_repository_that_another_command_works_in_is_left_alone(
 
 
 def test_unknown_options_are_named(tmp_path: Path, empty: DvcRepository) -> None:
-    with pytest.raises(UsageError, match="no option 'paht'; it has path, repo, dataset"):
+    with pytest.raises(UsageError, match="no option 'paht'; known are path, repo, dataset"):
         export(pack(tmp_path / "kit"), empty, paht="x")
 
 

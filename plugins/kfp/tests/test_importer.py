@@ -186,7 +186,7 @@ def test_outputs_are_chosen_by_name_without_a_pipeline(finished: Path) -> None:
         ("{}#deploy", {}, "no finished task 'deploy'"),
         ("{}", {"model": "train/weights"}, "no output 'train/weights'"),
         ("{}", {"docs": "train/forgotten"}, "was never written"),
-        ("{}", {"colour": "red"}, "option 'colour' is none of"),
+        ("{}", {"colour": "red"}, "has no option 'colour'"),
         ("{}", {"parameters": "yes"}, "'true' or 'false'"),
         ("{}", {"spec": "nowhere.yaml"}, "cannot read the pipeline"),
         ("{}/train/model", {}, "holds no finished task"),

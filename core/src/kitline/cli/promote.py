@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import click
 
 from kitline.cli import options
-from kitline.cli.keys import ask_password, signing_key_option
-
-if TYPE_CHECKING:
-    from kitline.operations.stages.result import Promotion
+from kitline.cli.keys import ask_password
+from kitline.cli.stage_moves import move_options, print_promotion
 
 
 @click.command(
@@ -21,7 +17,6 @@ if TYPE_CHECKING:
 )
 @click.argument("reference", metavar="REF")
 @click.argument("stage")
-@click.option("--reason", default="", help="Why, for the record.")
 @click.option(
     "--require",
     multiple=True,
@@ -37,11 +32,7 @@ if TYPE_CHECKING:
     "--check", metavar="CMD", help="Run this afterwards; if it fails, the stage is rolled back."
 )
 @click.option("--to", metavar="REPO", help="A repository of the stage's own; the kit is copied.")
-@signing_key_option(required=False)
-@options.write_back_option
-@options.with_options(*options.connection_options)
-@options.quiet_option
-@options.json_option
+@options.with_options(*move_options)
 def command(
     reference: str,
     stage: str,
@@ -87,28 +78,3 @@ def command(
         ask_password=ask_password(),
     )
     print_promotion(result, as_json=as_json, quiet=quiet)
-
-
-def print_promotion(result: Promotion, *, as_json: bool, quiet: bool) -> None:
-    """Print what moved: words on stderr, the pinned reference as the last line of stdout."""
-    for warning in result.warnings:
-        options.warn(warning)
-    for each in result.write_backs:
-        if each.warning:
-            options.warn(f"{each.plugin} was not told: {each.warning}")
-        elif not quiet:
-            options.say(f"told {each.plugin}: {each.target}")
-    if as_json:
-        options.print_json(result.to_json())
-        return
-    if not quiet:
-        options.say(_words(result))
-    click.echo(str(result.reference))
-
-
-def _words(result: Promotion) -> str:
-    if not result.changed:
-        return f"{result.stage} holds {result.digest} already (record {result.seq})"
-    moved = "rolled back" if result.action == "rollback" else "moved"
-    before = f" from {result.previous}" if result.previous is not None else ""
-    return f"{result.stage} {moved}{before} to {result.digest} (record {result.seq})"

@@ -5,7 +5,8 @@ from __future__ import annotations
 import click
 
 from kitline.cli import options
-from kitline.cli.keys import ask_password, signing_key_option
+from kitline.cli.keys import ask_password
+from kitline.cli.stage_moves import move_options, print_promotion
 
 
 @click.command(
@@ -19,12 +20,7 @@ from kitline.cli.keys import ask_password, signing_key_option
 @click.option(
     "--before", metavar="TIME", help="What was good then: RFC 3339, a date, or a span such as 2h."
 )
-@click.option("--reason", default="", help="Why, for the record.")
-@signing_key_option(required=False)
-@options.write_back_option
-@options.with_options(*options.connection_options)
-@options.quiet_option
-@options.json_option
+@options.with_options(*move_options)
 def command(
     repository: str,
     stage: str,
@@ -44,7 +40,6 @@ def command(
     A kit that was rolled back from is not good until it is promoted again, and revoked ones are
     passed over. Doing it again goes back further.
     """
-    from kitline.cli.promote import print_promotion
     from kitline.operations.stages.rollback import rollback
 
     settings = options.load_settings(

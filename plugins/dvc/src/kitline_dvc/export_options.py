@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from kitline.errors import UsageError
+from kitline.plugin import check_options
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -35,11 +36,7 @@ class ExportOptions:
         Raises:
             UsageError: if an option is unknown or has no meaning.
         """
-        unknown = sorted(set(options) - set(_KNOWN))
-        if unknown:
-            raise UsageError(
-                f"the dvc exporter has no option {unknown[0]!r}; it has {', '.join(_KNOWN)}"
-            )
+        check_options(options, _KNOWN, "the dvc exporter")
         if target and options.get("path", target) != target:
             raise UsageError(f"'dvc:{target}' and path={options['path']!r} name two places")
         force = options.get("force", "false").lower()

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from kitline.errors import UsageError
+from kitline.plugin import check_options
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -69,11 +70,7 @@ class Options:
         Raises:
             UsageError: naming an option that is unknown or has an unusable value.
         """
-        for key in given:
-            if key not in _KNOWN:
-                raise UsageError(
-                    f"the dvc importer has no option {key!r}; known are {', '.join(_KNOWN)}"
-                )
+        check_options(given, _KNOWN, "the dvc importer")
         for key in _TEXTS:
             if given.get(key) == "":
                 raise UsageError(f"option {key!r} is empty")

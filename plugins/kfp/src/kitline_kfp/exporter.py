@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kitline.errors import Cancelled, SourceError, TargetError, UsageError
-from kitline.plugin import ExportResult, unpack_kit
+from kitline.plugin import ExportResult, check_options, unpack_kit
 
 from kitline_kfp.steps.receipt import receipt_of
 
@@ -67,11 +67,9 @@ def export(
 
 
 def _read(target: str, options: Mapping[str, str]) -> tuple[Path, frozenset[str]]:
-    left = dict(options)
-    to = left.pop("to", "") or target.partition(":")[2]
-    drawers = frozenset(each for each in left.pop("drawers", "").split(",") if each)
-    if left:
-        raise UsageError(f"option {min(left)!r} is none of 'to', 'drawers'")
+    check_options(options, ("to", "drawers"), "the kfp exporter")
+    to = options.get("to") or target.partition(":")[2]
+    drawers = frozenset(each for each in options.get("drawers", "").split(",") if each)
     if not to:
         raise UsageError("say where to: -o to=PATH, such as the path of an output artifact")
     if "://" in to:

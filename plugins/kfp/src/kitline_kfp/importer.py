@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kitline.errors import Cancelled, SourceError, UsageError
-from kitline.plugin import Collected, Origin
+from kitline.plugin import Collected, Origin, check_options
 
 from kitline_kfp.local_run import LocalRun
 from kitline_kfp.pipeline_spec import PipelineSpec
@@ -51,10 +51,7 @@ class Options:
         Raises:
             UsageError: naming the one that is unknown or malformed.
         """
-        known = (*_DRAWER_OPTIONS, *_OTHER_OPTIONS)
-        for name in options:
-            if name not in known:
-                raise UsageError(f"option {name!r} is none of {', '.join(known)}")
+        check_options(options, (*_DRAWER_OPTIONS, *_OTHER_OPTIONS), "the kfp importer")
         parameters = options.get("parameters", "false")
         if parameters not in ("true", "false"):
             raise UsageError(f"option 'parameters' is 'true' or 'false', not {parameters!r}")

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, get_args
 
 from kitline.errors import UsageError
+from kitline.plugin import check_options
 
 from kitline_mlflow.aliases import RULE, is_alias
 from kitline_mlflow.options import is_true
@@ -38,11 +39,7 @@ class ExportOptions:
         Raises:
             UsageError: naming an option that is unknown or has an unusable value.
         """
-        for key in given:
-            if key not in _KNOWN:
-                raise UsageError(
-                    f"the mlflow exporter has no option {key!r}; known are {', '.join(_KNOWN)}"
-                )
+        check_options(given, _KNOWN, "the mlflow exporter")
         aliases = tuple(each.strip() for each in given.get("alias", "").split(",") if each.strip())
         register = _name(given, "register")
         if aliases and register is None and given.get("prompts") == "false":

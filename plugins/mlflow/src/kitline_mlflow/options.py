@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, get_args
 
 from kitline.errors import UsageError
+from kitline.plugin import check_options
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -55,11 +56,7 @@ class Options:
         Raises:
             UsageError: naming an option that is unknown or has an unusable value.
         """
-        for key in given:
-            if key not in _KNOWN:
-                raise UsageError(
-                    f"the mlflow importer has no option {key!r}; known are {', '.join(_KNOWN)}"
-                )
+        check_options(given, _KNOWN, "the mlflow importer")
         return cls(
             model=given.get("model"),
             tracking_uri=given.get("tracking_uri"),
