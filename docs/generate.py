@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 import sys
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ import click
 from kitline.cli.main import cli
 from kitline.kit.schema import schema, schema_text
 from kitline.oci import media_types
+from kitline.operations.settings import Settings
 
 ROOT = Path(__file__).parent.parent
 TABLE = re.compile(
@@ -102,6 +104,92 @@ def annotations_page() -> str:
     )
 
 
+SETTINGS = """# Settings and environment
+
+Every setting can stand in a file, in a variable and, where a verb has one, in an option; written by
+`make docs` from `operations/settings.py`. `kitline config` shows the values that hold in a folder
+and where each comes from.
+
+In rising order: the defaults, `/etc/kitline/config.toml`, the user's file
+(`~/.config/kitline/config.toml` on Linux, or the one that `KITLINE_CONFIG` names), the nearest
+`kitline.toml` in the current folder or above, variables, options. Files are TOML:
+
+```toml
+registry = "registry.example/team"
+lineage = ["registry.example/team/iris", "registry.example/team/train"]
+
+[policy]
+allow_plain_http = false
+registries = ["registry.example"]
+```
+
+In a variable a list is written with commas between its parts. A `[policy]` can only tighten what
+files before it say; its other keys, which demand signatures and statements of a kit, are in
+[trust](../trust.md).
+"""
+OTHER_VARIABLES = {
+    "": {
+        "KITLINE_CONFIG": "the user's file of settings, if it lies elsewhere",
+        "KITLINE_POLICY": "a file with a `[policy]` that has to be obeyed too",
+        "KITLINE_USERNAME": "with `KITLINE_PASSWORD`, credentials that go before all stored ones",
+        "KITLINE_PASSWORD": "as above",
+        "KITLINE_CREDENTIALS_REGISTRY": "the only registry that gets that pair",
+        "KITLINE_KEY_PASSWORD": "password of an encrypted private key, as `COSIGN_PASSWORD`",
+        "KITLINE_INVOCATION": "the run that makes kits, as JSON, for provenance; else the CI's run",
+        "KITLINE_WHO": "who promotes; else the build server's user, git's `user.email`, the login",
+        "KITLINE_PROGRESS": "`lines` shows progress where there is no terminal, such as in a log",
+        "KITLINE_DEBUG": "any value shows the trace of an error",
+        "SOURCE_DATE_EPOCH": "seconds since 1970: when kits say that they were created",
+    },
+    "`promote --check CMD` finds these set": {
+        "KITLINE_REFERENCE": "the pinned reference that was promoted",
+        "KITLINE_DIGEST": "its digest",
+        "KITLINE_STAGE": "the stage",
+        "KITLINE_PREVIOUS": "the digest that the stage held before, or nothing",
+    },
+    "[MLflow](../plugins/mlflow.md)": {
+        "KITLINE_CACHE_SIZE": "most bytes of the cache of loaded kits, `20GiB`; 10 GiB by default",
+        "KITLINE_INPUT_DIGEST": "digests of the kits that runs are trained with",
+        "KITLINE_MLFLOW_ALLOWED_REGISTRIES": "hosts that an MLflow server may ask; none by default",
+        "KITLINE_MLFLOW_REDACT": "further patterns of what is secret",
+    },
+    "[DVC](../plugins/dvc.md)": {
+        "KITLINE_DVC_GTO": "git repository where promotions become tags of GTO",
+    },
+    "[KFP](../plugins/kfp.md)": {
+        "KITLINE_GIT_COMMIT": "full commit of the code that a step runs",
+        "KITLINE_KFP_TOKEN": "bearer token for the API server",
+        "KITLINE_KFP_…": "what `kitline_kfp.configure(…)` takes, in capitals",
+    },
+    "[Tests of plugins](../plugins/hooks.md)": {
+        "KITLINE_VECTORS": "folder of golden kits",
+    },
+}
+
+
+def settings_page() -> str:
+    """Return every setting and every other variable that is read or set."""
+    rows = []
+    for each in fields(Settings):
+        if "read" not in each.metadata:
+            continue
+        default: Any = each.default
+        shown = {None: "", (): "", True: "`true`"}.get(default, f"`{default}`")
+        variable = f"KITLINE_{each.name.upper()}"
+        rows.append(f"| `{each.name}` | `{variable}` | {shown} | {each.metadata['summary']} |")
+    page = [
+        SETTINGS,
+        "## Settings\n",
+        "| in files | variable | default | is |",
+        "|---|---|---|---|",
+    ]
+    page += [*rows, "\n## Other variables"]
+    for whose, variables in OTHER_VARIABLES.items():
+        page += [f"\n{whose}:\n" if whose else "", "| variable | is |", "|---|---|"]
+        page += [f"| `{name}` | {what} |" for name, what in variables.items()]
+    return "\n".join(page) + "\n"
+
+
 def documents() -> dict[Path, str]:
     """Return every generated file with its content."""
     readme = ROOT / "README.md"
@@ -111,6 +199,7 @@ def documents() -> dict[Path, str]:
         ROOT / "docs/kitfile.schema.json": schema_text(),
         ROOT / "docs/reference/kitfile.md": kitfile_page(),
         ROOT / "docs/reference/annotations.md": annotations_page(),
+        ROOT / "docs/reference/settings.md": settings_page(),
     }
 
 

@@ -24,6 +24,18 @@ def test_what_is_generated_is_up_to_date() -> None:
     assert done.returncode == 0, f"run `make docs`: {done.stdout}{done.stderr}"
 
 
+def test_every_variable_that_the_code_reads_or_sets_is_in_the_reference() -> None:
+    sources = [*ROOT.glob("core/src/**/*.py"), *ROOT.glob("plugins/*/src/**/*.py")]
+    named = {
+        name
+        for source in sources
+        for name in re.findall(r"\bKITLINE_[A-Z][A-Z_]*[A-Z]\b", source.read_text("utf-8"))
+    }
+    page = (ROOT / "docs/reference/settings.md").read_text("utf-8")
+
+    assert named - {"KITLINE_COMPLETE"} <= set(re.findall(r"`(KITLINE_[A-Z_]+)`", page))
+
+
 def test_the_table_of_verbs_lists_what_help_lists() -> None:
     help_text = subprocess.run(
         [Path(sys.executable).with_name("kitline"), "--help"],
