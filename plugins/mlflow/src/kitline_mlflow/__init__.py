@@ -11,9 +11,8 @@ are loaded on first use, so that importing this costs nothing and imports no MLf
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import TYPE_CHECKING
-
-from kitline.plugin import lazy_names
 
 if TYPE_CHECKING:
     from kitline_mlflow.attest import attest_run
@@ -41,16 +40,28 @@ __all__ = [
 ]
 
 _HOMES = {
-    "_load_pyfunc": ".flavor",
-    "attest_evaluation": ".evaluation",
-    "attest_run": ".attest",
-    "load_model": ".flavor",
-    "load_modelkit": ".load",
-    "load_prompt": ".prompts",
-    "log_model": ".verbs",
-    "log_modelkit": ".verbs",
-    "move_aliases": ".promoted",
-    "save_model": ".flavor",
+    "_load_pyfunc": "flavor",
+    "attest_evaluation": "evaluation",
+    "attest_run": "attest",
+    "load_model": "flavor",
+    "load_modelkit": "load",
+    "load_prompt": "prompts",
+    "log_model": "verbs",
+    "log_modelkit": "verbs",
+    "move_aliases": "promoted",
+    "save_model": "flavor",
 }
 
-__getattr__, __dir__ = lazy_names(__name__, _HOMES)
+
+# Not kitline's `lazy_names`: `import mlflow` loads this, and may not fail where kitline does.
+def __getattr__(name: str) -> object:
+    home = _HOMES.get(name)
+    if home is None:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    found = getattr(import_module(f"{__name__}.{home}"), name)
+    globals()[name] = found
+    return found
+
+
+def __dir__() -> list[str]:
+    return __all__
