@@ -7,9 +7,8 @@ Names are loaded on first use: importing this package imports neither Airflow no
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import TYPE_CHECKING
-
-from kitline.plugin import lazy_names
 
 if TYPE_CHECKING:
     from kitline_airflow.assets import modelkit_asset, watch_stage, watch_tag
@@ -75,23 +74,35 @@ __all__ = [
     "watch_tag",
 ]
 
-_HOMES = dict.fromkeys(__all__, ".operators") | {
-    "KitEvent": ".events",
-    "ModelKitConditionTrigger": ".triggers",
-    "ModelKitHook": ".hooks",
-    "ModelKitLink": ".links",
-    "ModelKitNotifier": ".notifier",
-    "ModelKitSensor": ".sensors",
-    "PartitionKey": ".partition_keys",
-    "StageMovedTrigger": ".triggers",
-    "TagMovedTrigger": ".triggers",
-    "kit_events": ".events",
-    "modelkit_asset": ".assets",
-    "modelkit_task": ".decorators",
-    "partition_kit": ".events",
-    "relay_partitions": ".events",
-    "watch_stage": ".assets",
-    "watch_tag": ".assets",
+_HOMES = {
+    "KitEvent": "events",
+    "ModelKitConditionTrigger": "triggers",
+    "ModelKitHook": "hooks",
+    "ModelKitLink": "links",
+    "ModelKitNotifier": "notifier",
+    "ModelKitSensor": "sensors",
+    "PartitionKey": "partition_keys",
+    "StageMovedTrigger": "triggers",
+    "TagMovedTrigger": "triggers",
+    "kit_events": "events",
+    "modelkit_asset": "assets",
+    "modelkit_task": "decorators",
+    "partition_kit": "events",
+    "relay_partitions": "events",
+    "watch_stage": "assets",
+    "watch_tag": "assets",
 }
 
-__getattr__, __dir__ = lazy_names(__name__, _HOMES)
+
+# Not kitline's `lazy_names`: Airflow loads this for all DAGs, and may not fail where kitline does.
+def __getattr__(name: str) -> object:
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    home = _HOMES.get(name, "operators")
+    found = getattr(import_module(f"{__name__}.{home}"), name)
+    globals()[name] = found
+    return found
+
+
+def __dir__() -> list[str]:
+    return __all__
