@@ -167,9 +167,10 @@ def warn(text: str) -> None:
 def print_json(value: object) -> None:
     """Print one JSON object on stdout."""
     text = json.dumps(value, indent=2, ensure_ascii=False)
-    # JSON itself leaves some characters as they are that steer terminals
-    escaped = (c if c.isprintable() or c == "\n" else json.dumps(c)[1:-1] for c in text)
-    click.echo("".join(escaped))
+    if not text.replace("\n", "").isprintable():
+        # JSON itself leaves some characters as they are that steer terminals
+        text = "".join(c if c.isprintable() or c == "\n" else json.dumps(c)[1:-1] for c in text)
+    click.echo(text)
 
 
 def print_kit(result: KitResult, verb: str, *, as_json: bool, quiet: bool = False) -> None:
