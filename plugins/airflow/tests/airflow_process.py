@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,7 +14,7 @@ from typing import TYPE_CHECKING
 from kitline.testing.environment import clean_environment
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
 EXAMPLES = Path(__file__).parents[3] / "examples" / "airflow"
 ONLY_LOOPBACK = """
@@ -78,3 +80,22 @@ class Airflow:
         )
         assert done.returncode == code, f"{done.stdout[-4000:]}\n{done.stderr[-4000:]}"
         return done.stdout
+
+
+@contextmanager
+def running(
+    command: list[str], log: Path, environment: Mapping[str, str], *, folder: Path | None = None
+) -> Iterator[None]:
+    """Run a command until the block ends, and end it with all that it started; it says to `log`."""
+    with log.open("ab") as file:
+        process = subprocess.Popen(
+            command, env=environment, cwd=folder, stdout=file, stderr=file, start_new_session=True
+        )
+        try:
+            yield
+        finally:
+            for number in (signal.SIGTERM, signal.SIGKILL):
+                with suppress(ProcessLookupError):
+                    os.killpg(process.pid, number)
+                with suppress(subprocess.TimeoutExpired):
+                    process.wait(20)

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import os
 import re
-import signal
-import subprocess
 import sys
 import time
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -16,7 +13,6 @@ import pytest
 from kitline.testing import Fault, LocalRegistry
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
     from airflow_process import Airflow
@@ -47,23 +43,6 @@ while True:
 """A process of its own that only sleeps: when it is late, the machine is, and not a trigger."""
 
 
-@contextmanager
-def running(command: list[str], log: Path, environment: dict[str, str]) -> Iterator[None]:
-    """Run a command until the block ends; what it says goes to `log`."""
-    with log.open("ab") as file:
-        process = subprocess.Popen(
-            command, env=environment, stdout=file, stderr=file, start_new_session=True
-        )
-        try:
-            yield
-        finally:
-            for number in (signal.SIGTERM, signal.SIGKILL):
-                with suppress(ProcessLookupError):
-                    os.killpg(process.pid, number)
-                with suppress(subprocess.TimeoutExpired):
-                    process.wait(20)
-
-
 def blocks(log: Path, *, late: Path) -> list[str]:
     """Return the warnings of a triggerer's log, but for moments when the whole machine was late."""
     moments = [float(each) for each in late.read_text().split()]
@@ -91,7 +70,7 @@ def prepare(airflow: Airflow, source: str, **given: str) -> dict[str, str]:
 
 
 def test_300_triggers_at_a_slow_registry_block_nothing_and_ask_little(tmp_path: Path) -> None:
-    from airflow_process import Airflow
+    from airflow_process import Airflow, running
 
     airflow = Airflow.make(tmp_path / "home")
     log, late = tmp_path / "triggerer.log", tmp_path / "late"
@@ -111,7 +90,7 @@ def test_300_triggers_at_a_slow_registry_block_nothing_and_ask_little(tmp_path: 
 
 
 def test_airflow_would_have_warned_of_a_trigger_that_blocks(tmp_path: Path) -> None:
-    from airflow_process import Airflow
+    from airflow_process import Airflow, running
 
     airflow = Airflow.make(tmp_path / "home")
     log, late = tmp_path / "triggerer.log", tmp_path / "late"

@@ -6,12 +6,9 @@ The registry takes a secret that the connection holds; logs of tasks and trigger
 from __future__ import annotations
 
 import json
-import os
-import signal
 import socket
-import subprocess
 import time
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
 import kitline
@@ -19,7 +16,8 @@ import pytest
 from kitline.testing import BasicAuth, LocalRegistry
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
+    from contextlib import AbstractContextManager
     from pathlib import Path
 
     from airflow_process import Airflow
@@ -89,27 +87,15 @@ with DAG("by_digest", schedule=PartitionedAssetTimetable(assets=TWO), **fixed):
 """
 
 
-@contextmanager
-def running(airflow: Airflow, environment: dict[str, str], *words: str) -> Iterator[None]:
+def running(
+    airflow: Airflow, environment: dict[str, str], *words: str
+) -> AbstractContextManager[None]:
     """Run a part of Airflow, and end it with all that it started."""
-    log = (airflow.home / f"{words[0]}.log").open("ab")
-    process = subprocess.Popen(
-        [airflow.python, "-m", "airflow", *words],
-        env=airflow.environment(**environment),
-        cwd=airflow.home,
-        stdout=log,
-        stderr=log,
-        start_new_session=True,
-    )
-    try:
-        yield
-    finally:
-        for number in (signal.SIGTERM, signal.SIGKILL):
-            with suppress(ProcessLookupError):
-                os.killpg(process.pid, number)
-            with suppress(subprocess.TimeoutExpired):
-                process.wait(20)
-        log.close()
+    from airflow_process import running
+
+    command = [airflow.python, "-m", "airflow", *words]
+    log = airflow.home / f"{words[0]}.log"
+    return running(command, log, airflow.environment(**environment), folder=airflow.home)
 
 
 def free_port() -> int:

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import threading
+import time
 from collections import defaultdict
 from dataclasses import dataclass, field
 from types import SimpleNamespace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import airflow
 import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 airflow_3 = pytest.mark.skipif(
     airflow.__version__ < "3",
@@ -56,3 +61,21 @@ def make_context(**more: Any) -> dict[str, Any]:
     """Return a context; `more` replaces parts of the task instance."""
     run = SimpleNamespace(partition_key=None, run_after=None, start_date=None)
     return {"ti": FakeTask(**more), "outlet_events": OutletEvents(), "dag_run": run}
+
+
+def execute_and_kill(
+    operator: Any, is_time: Callable[[], object], *, match: str | None = "was ended"
+) -> None:
+    """Execute an operator that is killed as soon as `is_time` says so, and has to say it was."""
+    from airflow.providers.common.compat.sdk import AirflowException
+
+    def end() -> None:
+        while not is_time():
+            time.sleep(0.001)
+        operator.on_kill()
+
+    thread = threading.Thread(target=end)
+    thread.start()
+    with pytest.raises(AirflowException, match=match):
+        operator.execute(make_context())
+    thread.join()

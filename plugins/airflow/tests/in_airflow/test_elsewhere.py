@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import json
 import sys
-import threading
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import kitline
 import pytest
-from contexts import make_context
+from contexts import execute_and_kill, make_context
 from kitline.testing import Fault
 
 if TYPE_CHECKING:
@@ -81,7 +80,6 @@ def test_errors_of_another_interpreter_are_final_where_they_are_here(
 def test_on_kill_ends_another_interpreter_and_what_it_started(
     connected: LocalRegistry, model: Path
 ) -> None:
-    from airflow.providers.common.compat.sdk import AirflowException
     from kitline_airflow import ModelKitPushOperator
 
     connected.inject(Fault.stall(seconds=60, methods=("POST",), times=None))
@@ -90,18 +88,14 @@ def test_on_kill_ends_another_interpreter_and_what_it_started(
     )
     pids: list[int] = []
 
-    def end() -> None:
-        while getattr(operator, "_elsewhere", None) is None or not operator._elsewhere.pid:
-            time.sleep(0.05)
+    def has_run_for_a_second() -> bool:
+        if getattr(operator, "_elsewhere", None) is None or not operator._elsewhere.pid:
+            return False
         pids.append(operator._elsewhere.pid)
         time.sleep(1)
-        operator.on_kill()
+        return True
 
-    thread = threading.Thread(target=end)
-    thread.start()
-    with pytest.raises(AirflowException, match="was ended"):
-        operator.execute(make_context())
-    thread.join()
+    execute_and_kill(operator, has_run_for_a_second)
 
     assert not Path(f"/proc/{pids[0]}").exists()
     connected.faults.clear()
@@ -111,7 +105,6 @@ def test_on_kill_ends_another_interpreter_and_what_it_started(
 def test_on_kill_ends_what_the_process_started_and_left_behind(
     connected: LocalRegistry, model: Path, tmp_path: Path
 ) -> None:
-    from airflow.providers.common.compat.sdk import AirflowException
     from kitline_airflow import ModelKitPushOperator
 
     noted, python = tmp_path / "pid", tmp_path / "python"
@@ -122,16 +115,7 @@ def test_on_kill_ends_what_the_process_started_and_left_behind(
         task_id="push", folder=str(model), to="team/iris:v1", python=str(python)
     )
 
-    def end() -> None:
-        while not noted.exists() or not noted.read_text():
-            time.sleep(0.05)
-        operator.on_kill()
-
-    thread = threading.Thread(target=end)
-    thread.start()
-    with pytest.raises(AirflowException, match="was ended"):
-        operator.execute(make_context())
-    thread.join()
+    execute_and_kill(operator, lambda: noted.exists() and noted.read_text())
 
     pid = int(noted.read_text())
     while runs(pid):  # killed, but nobody says when an orphan is gone; the test's timeout does

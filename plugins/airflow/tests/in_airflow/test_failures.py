@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import threading
-import time
 from typing import TYPE_CHECKING
 
 import kitline
 import pytest
 from airflow.providers.common.compat.sdk import AirflowException, AirflowFailException
-from contexts import make_context
+from contexts import execute_and_kill, make_context
 from kitline.testing import BasicAuth, Fault, LocalRegistry
 from kitline_airflow import (
     ModelKitPromoteOperator,
@@ -142,16 +140,7 @@ def test_on_kill_gives_up_an_upload_and_moves_no_tag(connected: LocalRegistry, m
     connected.inject(Fault.stall(seconds=1, methods=("PATCH",), times=None, path="/blobs/uploads/"))
     operator = push(model)
 
-    def end() -> None:
-        while not connected.count("POST"):
-            time.sleep(0.01)
-        operator.on_kill()
+    execute_and_kill(operator, lambda: connected.count("POST"))
 
-    thread = threading.Thread(target=end)
-    thread.start()
-    with pytest.raises(AirflowException, match="was ended"):
-        operator.execute(make_context())
-
-    thread.join()
     connected.faults.clear()
     assert kitline.resolve(f"{connected.host}/team/iris:v1") is None

@@ -9,8 +9,6 @@ import json
 import os
 import subprocess
 import sys
-import threading
-import time
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import kitline
 import kitline_airflow
 import pytest
-from contexts import make_context
+from contexts import execute_and_kill, make_context
 from kitline_airflow import ModelKitExportOperator
 
 if TYPE_CHECKING:
@@ -159,22 +157,12 @@ def test_a_kit_is_registered_at_mlflow_once(
 def test_on_kill_stops_an_importer_that_still_collects(
     connected: LocalRegistry, source: Callable[[str], dict[str, Any]]
 ) -> None:
-    from airflow.providers.common.compat.sdk import AirflowException
 
     operator = kitline_airflow.DVCToModelKitOperator(
         task_id="import", to="team/killed:v1", **source("dvc")
     )
 
-    def end() -> None:
-        while getattr(operator, "_errand", None) is None:
-            time.sleep(0.001)
-        operator.on_kill()
-
-    thread = threading.Thread(target=end)
-    thread.start()
-    with pytest.raises(AirflowException):
-        operator.execute(make_context())
-    thread.join()
+    execute_and_kill(operator, lambda: hasattr(operator, "_errand"), match=None)
 
     assert kitline.resolve(f"{connected.host}/team/killed:v1") is None
 
