@@ -40,6 +40,9 @@ _PATIENCE = 240.0
 NOISE = (
     # MLflow 3.17 uses loader options that SQLAlchemy 2.1 means to drop
     "ignore::sqlalchemy.exc.SADeprecationWarning",
+    # MLflow's own import hooks, once it evaluates, for libraries that nobody has imported yet
+    "ignore:_ImportHookChainedLoader.exec_module:ImportWarning",
+    "ignore:the load_module.. method is deprecated:DeprecationWarning",
     # importing MLflow makes models of its own that it then warns of
     "ignore:.*Any type hint is inferred as AnyType:UserWarning",
 )
