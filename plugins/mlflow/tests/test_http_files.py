@@ -12,9 +12,9 @@ from urllib.parse import parse_qs, unquote, urlsplit
 
 import pytest
 from kitline.errors import SourceError
-from kitline_mlflow.artifact_folders import list_files
 from kitline_mlflow.files import fetch_files, find_files, open_files
-from kitline_mlflow.http_files import HttpFiles
+from kitline_mlflow.remote.folders import list_files
+from kitline_mlflow.remote.opener import find_opener
 from mlflow.store.artifact.http_artifact_repo import HttpArtifactRepository
 
 if TYPE_CHECKING:
@@ -203,7 +203,7 @@ def test_fewer_bytes_than_listed_are_refused(artifacts: Artifacts) -> None:
 def test_a_file_that_is_gone_is_named(artifacts: Artifacts) -> None:
     (artifacts.folder / "odd").write_bytes(b"1")
     repository = artifacts.repository
-    (entry,) = fetch_files(HttpFiles(repository), [("nothing", 1)])
+    (entry,) = fetch_files(find_opener(repository), [("nothing", 1)])
     with pytest.raises(SourceError, match=r"cannot read 'nothing' at 'http://127"):
         read(entry)
 

@@ -15,9 +15,9 @@ from kitline.kit.kitfile import Kitfile, Model
 from kitline.kit.pack import pack
 from kitline.plugin import FileTree
 from kitline.store.memory import MemoryStore
-from kitline_mlflow.artifact_folders import list_files
-from kitline_mlflow.downloads import Downloads
 from kitline_mlflow.files import fetch_files, find_files, open_files
+from kitline_mlflow.remote.downloads import Downloads
+from kitline_mlflow.remote.folders import list_files
 from mlflow.entities import FileInfo
 from mlflow.store.artifact.artifact_repo import ArtifactRepository
 
@@ -96,7 +96,7 @@ def test_a_file_that_arrives_shorter_than_listed_is_refused(folder: Path) -> Non
 
 KILLED_WHILE_DOWNLOADING = """
 import os, signal
-from kitline_mlflow.downloads import Downloads
+from kitline_mlflow.remote.downloads import Downloads
 class Artifacts:
     def _download_file(self, path, local):
         open(local, "wb").close()

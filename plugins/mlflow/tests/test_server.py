@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 from kitline.errors import SourceError
-from kitline_mlflow.artifact_folders import list_files
-from kitline_mlflow.http_files import HttpFiles
 from kitline_mlflow.redact import Redactor
+from kitline_mlflow.remote.folders import list_files
+from kitline_mlflow.remote.opener import find_opener
 from kitline_mlflow.run_provenance import run_provenance
 from kitline_mlflow.server import Server
 from kitline_mlflow.server_address import may_name_folders
@@ -88,6 +88,28 @@ def test_credentials_go_to_no_other_host_that_the_server_names(
 
 
 @pytest.mark.parametrize(
+    ("host", "is_known"),
+    [
+        ("team.dfs.core.windows.net", True),
+        ("onelake.dfs.fabric.microsoft.com", True),
+        ("team.z01.dfs.storage.azure.net", True),
+        ("team.evil.example", False),
+        ("team.evil.example:443", False),
+        ("team.evilcore.windows.net", False),
+        ("team.evil.example\\.core.windows.net", False),
+        ("team.evil.example@x.core.windows.net", False),
+    ],
+)
+def test_credentials_for_azure_go_to_azure_only(host: str, is_known: bool) -> None:
+    place = f"abfss://runs@{host}/1/model"
+    if not is_known:
+        with pytest.raises(SourceError, match=r"no host of Azure's.*'-o artifact-hosts="):
+            Server("https://mlflow.example").open_artifacts(place)
+    hosts = () if is_known else (host,)
+    assert Server("https://mlflow.example", artifact_hosts=hosts).open_artifacts(place)
+
+
+@pytest.mark.parametrize(
     "place",
     [
         "mlflow-artifacts:/x",
@@ -155,7 +177,7 @@ def test_a_server_that_is_gone_is_named_without_the_password_in_its_address(
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
     place = "http://me:hidden@127.0.0.1:1/api/2.0/mlflow-artifacts/artifacts/x"
     found = Server("https://mlflow.example").open_artifacts(place)
-    for attempt in (lambda: list(list_files(found)), lambda: HttpFiles(found).open("f", None, 0)):
+    for attempt in (lambda: list(list_files(found)), lambda: find_opener(found).open("f", None, 0)):
         with pytest.raises(SourceError, match=r"cannot .* 'http://127\.0\.0\.1:1/") as caught:
             attempt()
         assert "hidden" not in str(caught.value)

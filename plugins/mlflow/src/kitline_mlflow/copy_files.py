@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 from kitline.errors import TargetError
 
-from kitline_mlflow.artifact_folders import list_files
 from kitline_mlflow.model_yaml import read_yaml
+from kitline_mlflow.remote.folders import list_files
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -1,6 +1,6 @@
 """The files of a logged model as entries of a kit, read where they lie.
 
-Those of a local artifact store are opened in place; those behind a server or in a bucket are
+Those of a local artifact store are opened in place; those elsewhere are
 streamed when their turn comes. All give the same entries: names and sizes, modes 0644 and 0755.
 """
 
@@ -10,24 +10,23 @@ import os
 import tempfile
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from kitline.errors import SourceError
 from kitline.plugin import Entry
 
-from kitline_mlflow.artifact_folders import list_files
-from kitline_mlflow.downloads import Downloads
-from kitline_mlflow.google_files import GoogleFiles
-from kitline_mlflow.http_files import HttpFiles
 from kitline_mlflow.local_files import local_entry
 from kitline_mlflow.redact import clean_address
-from kitline_mlflow.s3_files import S3Files
+from kitline_mlflow.remote.downloads import Downloads
+from kitline_mlflow.remote.folders import list_files
+from kitline_mlflow.remote.opener import find_opener
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from kitline.plugin import ByteStream
     from mlflow.store.artifact.artifact_repo import ArtifactRepository
+
+    from kitline_mlflow.remote.opener import Opener
 
 FOLDER = "model"
 """Where the model's files lie in the kit."""
@@ -49,7 +48,7 @@ def open_files(
         root = Path(artifacts.artifact_dir)
         is_empty = may_be_missing and not os.path.lexists(root)
         return () if is_empty else find_files(root, folder), ()
-    source = _source(artifacts)
+    source = find_opener(artifacts)
     files = fetch_files(source, list_files(artifacts), folder)
     if not isinstance(source, Downloads) or not files:
         return files, ()
@@ -80,13 +79,6 @@ def find_files(root: Path, folder: str = FOLDER) -> tuple[Entry, ...]:
     return tuple(found)
 
 
-class Opener(Protocol):
-    """Opens the files of an artifact folder."""
-
-    def open(self, path: str, size: int | None, offset: int) -> ByteStream:
-        """Open a file that was listed with `size` bytes at `offset`."""
-
-
 def fetch_files(
     source: Opener, listing: Iterable[tuple[str, int | None]], folder: str = FOLDER
 ) -> tuple[Entry, ...]:
@@ -96,23 +88,6 @@ def fetch_files(
         for path, size in listing
         if not any(is_left_out(name) for name in path.split("/"))
     )
-
-
-def _source(artifacts: ArtifactRepository) -> Opener:
-    """Return what streams the files of a folder, or downloads them where nothing can stream."""
-    from mlflow.store.artifact.gcs_artifact_repo import GCSArtifactRepository
-    from mlflow.store.artifact.http_artifact_repo import HttpArtifactRepository
-    from mlflow.store.artifact.s3_artifact_repo import S3ArtifactRepository
-
-    match artifacts:
-        case HttpArtifactRepository():
-            return HttpFiles(artifacts)
-        case S3ArtifactRepository():
-            return S3Files(artifacts)
-        case GCSArtifactRepository():
-            return GoogleFiles(artifacts)
-        case _:
-            return Downloads(artifacts)
 
 
 def is_left_out(name: str) -> bool:

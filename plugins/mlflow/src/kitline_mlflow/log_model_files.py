@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from kitline.errors import SourceError
 from kitline.plugin import LockedFolder
 
-from kitline_mlflow.downloads import PREFIX
+from kitline_mlflow.remote.downloads import PREFIX
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

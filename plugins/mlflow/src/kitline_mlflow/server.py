@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, cast
 
 from kitline.errors import SourceError
 
-from kitline_mlflow.artifact_folders import find_repository, list_files
-from kitline_mlflow.artifact_hosts import check_artifact_host
 from kitline_mlflow.redact import clean_address
+from kitline_mlflow.remote.folders import find_repository, list_files
+from kitline_mlflow.remote.hosts import check_artifact_host, check_azure_host
 from kitline_mlflow.server_address import SQLITE, may_name_folders, without_secrets
 from kitline_mlflow.server_calls import Calls
 
@@ -202,6 +202,9 @@ class Server:
             SourceError: if a server elsewhere names a folder of this machine, or its credentials
                 would go to another host.
         """
+        from mlflow.store.artifact.azure_data_lake_artifact_repo import (
+            AzureDataLakeArtifactRepository,
+        )
         from mlflow.store.artifact.http_artifact_repo import HttpArtifactRepository
         from mlflow.store.artifact.local_artifact_repo import LocalArtifactRepository
 
@@ -209,6 +212,8 @@ class Server:
         artifacts = self._calls.get(what, lambda: find_repository(location, self.uri))
         if isinstance(artifacts, HttpArtifactRepository):
             check_artifact_host(str(artifacts.artifact_uri), self.uri, self._artifact_hosts)
+        if isinstance(artifacts, AzureDataLakeArtifactRepository):
+            check_azure_host(str(artifacts.artifact_uri), self._artifact_hosts)
         is_local = isinstance(artifacts, LocalArtifactRepository)
         if is_local and not self._local_artifacts and not may_name_folders(self.uri):
             raise SourceError(

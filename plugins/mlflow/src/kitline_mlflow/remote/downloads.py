@@ -1,8 +1,8 @@
 """Downloads: for stores that MLflow cannot stream from, one file at a time, without a name.
 
-MLflow reads Azure, HDFS, SFTP and their kin only into files. Such a file lives as long as it is
-being read: it loses its name as soon as it is complete. What a kill leaves behind goes with the
-next import.
+MLflow reads Databricks' stores and those of other packages only into files. Such a file lives as
+long as it is being read: it loses its name as soon as it is complete. What a kill leaves behind
+goes with the next import.
 """
 
 from __future__ import annotations

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 from kitline.errors import SourceError
 
-from kitline_mlflow.http_files import list_folder
 from kitline_mlflow.redact import Redactor, clean_address
+from kitline_mlflow.remote.http import list_folder
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

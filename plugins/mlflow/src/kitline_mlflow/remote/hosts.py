@@ -1,12 +1,13 @@
 """Artifact hosts: where MLflow's credentials may go when a server says that files lie elsewhere.
 
-MLflow sends the tracking server's token to any host that an artifact address names, and whoever may
-make an experiment chooses that address.
+MLflow sends the tracking server's token, or a token for Azure, to any host that an artifact address
+names, and whoever may make an experiment chooses that address.
 """
 
 from __future__ import annotations
 
 import os
+import re
 from urllib.parse import urlsplit
 
 from kitline.errors import SourceError
@@ -18,6 +19,11 @@ _CREDENTIALS = (
     "MLFLOW_TRACKING_AUTH",
     "MLFLOW_TRACKING_AWS_SIGV4",
     "MLFLOW_TRACKING_CLIENT_CERT_PATH",
+)
+_AZURE = re.compile(
+    r"[a-z0-9-]+(\.[a-z0-9-]+)*\.(core\.(windows\.net|chinacloudapi\.cn|usgovcloudapi\.net)"
+    r"|storage\.azure\.net|fabric\.microsoft\.com)",
+    re.IGNORECASE,
 )
 _PORTS = {"http": 80, "https": 443}
 
@@ -40,6 +46,20 @@ def check_artifact_host(address: str, tracking_uri: str, allowed: tuple[str, ...
         raise SourceError(
             f"the files lie at {host!r}, another host than the tracking server's, and would be"
             f" asked for with its credentials; if it may have them, say '-o artifact-hosts={host}'"
+        )
+
+
+def check_azure_host(address: str, allowed: tuple[str, ...]) -> None:
+    """Refuse to send Azure's credentials to a host that is none of Azure's; `address` is `abfss:`.
+
+    Raises:
+        SourceError: naming the host and the option that allows it.
+    """
+    host = address.partition("://")[2].partition("/")[0].partition("@")[2]
+    if not _AZURE.fullmatch(host) and host not in allowed:
+        raise SourceError(
+            f"the files lie at {host!r}, which is no host of Azure's, and would be asked for with"
+            f" the credentials for Azure; if it may have them, say '-o artifact-hosts={host}'"
         )
 
 

@@ -7,21 +7,21 @@ retries hold.
 from __future__ import annotations
 
 import posixpath
-from functools import partial
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, unquote
 
 from kitline.errors import SourceError
 
 from kitline_mlflow.redact import Redactor, clean_address
-from kitline_mlflow.resuming import CHANGED, ResumingStream, unreadable
+from kitline_mlflow.remote.resuming import CHANGED
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from kitline.plugin import ByteStream
     from mlflow.store.artifact.http_artifact_repo import HttpArtifactRepository
     from requests import Response
+
+    from kitline_mlflow.remote.resuming import RemoteFile
 
 _LISTING = "/mlflow-artifacts/artifacts"
 _DROP = 1 << 16
@@ -66,50 +66,42 @@ def list_folder(
         yield posixpath.join(path or "", name), is_folder, None if size is None else int(size)
 
 
-class HttpFiles:
-    """Opens files of an artifact folder that a server passes on."""
+def ask_http(
+    file: RemoteFile[HttpArtifactRepository], position: int, version: str | None
+) -> _HttpAnswer:
+    """Get a file that a server passes on from a position on."""
+    from mlflow.exceptions import MlflowException
 
-    def __init__(self, artifacts: HttpArtifactRepository) -> None:
-        self._artifacts = artifacts
-        self._place = clean_address(str(artifacts.artifact_uri))
+    try:
+        response = _request(file, position)
+    except (MlflowException, OSError) as cause:
+        raise file.unreadable(cause) from cause
+    answer = _HttpAnswer(response)
+    try:
+        problem = answer.go_to(position, version)
+        if problem:
+            raise file.unreadable(problem)
+    except BaseException:
+        answer.close()
+        raise
+    return answer
 
-    def open(self, path: str, size: int | None, offset: int) -> ByteStream:
-        """Open a file at `offset` bytes; reading checks that the server sends what it listed."""
-        ask = partial(self._ask, path)
-        return ResumingStream(ask, path=path, place=self._place, size=size, offset=offset)
 
-    def _ask(self, path: str, position: int, version: str | None) -> _HttpAnswer:
-        from mlflow.exceptions import MlflowException
+def _request(file: RemoteFile[HttpArtifactRepository], position: int) -> Response:
+    """Ask for a file from a position on; the answer is not read yet."""
+    from mlflow.utils.rest_utils import http_request
 
-        try:
-            response = self._request(path, position)
-        except (MlflowException, OSError) as cause:
-            raise unreadable(path, self._place, _reason(cause)) from cause
-        answer = _HttpAnswer(response)
-        try:
-            problem = answer.go_to(position, version)
-            if problem:
-                raise unreadable(path, self._place, problem)
-        except BaseException:
-            answer.close()
-            raise
-        return answer
-
-    def _request(self, path: str, position: int) -> Response:
-        """Ask for a file from a position on; the answer is not read yet."""
-        from mlflow.utils.rest_utils import http_request
-
-        headers = {"Accept-Encoding": "identity"}
-        if position:
-            headers["Range"] = f"bytes={position}-"
-        # MLflow leaves '#', '?' and '%' as they are, and the server would not see the name
-        return http_request(  # type: ignore[no-any-return, no-untyped-call] # MLflow
-            self._artifacts._host_creds,
-            posixpath.join("/", quote(path)),
-            "GET",
-            stream=True,
-            extra_headers=headers,
-        )
+    headers = {"Accept-Encoding": "identity"}
+    if position:
+        headers["Range"] = f"bytes={position}-"
+    # MLflow leaves '#', '?' and '%' as they are, and the server would not see the name
+    return http_request(  # type: ignore[no-any-return, no-untyped-call] # MLflow
+        file.artifacts._host_creds,
+        posixpath.join("/", quote(file.path)),
+        "GET",
+        stream=True,
+        extra_headers=headers,
+    )
 
 
 class _HttpAnswer:
@@ -131,6 +123,8 @@ class _HttpAnswer:
     def go_to(self, position: int, version: str | None) -> str:
         """See that reading begins at `position`; return why it cannot, empty if it does."""
         response = self._response
+        if response.status_code == 416:  # it has become shorter
+            return CHANGED
         if response.status_code not in (200, 206):
             return f"status {response.status_code}"
         if response.headers.get("Content-Encoding", "identity") != "identity":

@@ -1,20 +1,44 @@
 """Streams of remote files that go on where they stood when a connection breaks.
 
-How a place is asked is its own business (`http_files`, `s3_files`): it answers with the bytes from
-a position on. Here is what holds for all: no byte too many or too few, and no mix of two versions.
+How a place is asked is its own business (`http`, `s3`, …): it answers with the bytes from a
+position on. Here is what holds for all: no byte too many or too few, and no mix of two versions.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
 from kitline.errors import SourceError
 from kitline.plugin import Closing
 
+from kitline_mlflow.redact import Redactor, clean_address
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from kitline.plugin import ByteStream
+    from mlflow.store.artifact.artifact_repo import ArtifactRepository
+
 _ATTEMPTS = 4
+CHANGED = "it changed while it was read"
+
+Artifacts = TypeVar("Artifacts", bound="ArtifactRepository")
+
+
+@dataclass(frozen=True)
+class RemoteFile(Generic[Artifacts]):
+    """A file of an artifact folder; `path` is how the folder lists it."""
+
+    artifacts: Artifacts
+    path: str
+
+    def unreadable(self, reason: str | Exception) -> SourceError:
+        """Return the error about a file that a place lists and does not give."""
+        said = Redactor().text(" ".join(str(reason).split())) or type(reason).__name__
+        place = clean_address(str(self.artifacts.artifact_uri))
+        return SourceError(f"cannot read {self.path!r} at {place!r}: {said}")
 
 
 class Answer(Protocol):
@@ -31,25 +55,38 @@ class Answer(Protocol):
         """Hang up."""
 
 
-class ResumingStream(Closing):
-    """A file read to its end; `ask(position, version)` gets the bytes from a position on.
+class Resuming(Generic[Artifacts]):
+    """Opens files of an artifact folder; `ask(file, position, version)` gets bytes from there on.
 
-    `version` is that of the first answer, None before there is one. `path` is how the place listed
-    the file, with `size` bytes if it said so; `place` is how messages name it.
+    `version` is that of the file's first answer, None before there is one.
     """
 
     def __init__(
         self,
+        artifacts: Artifacts,
+        ask: Callable[[RemoteFile[Artifacts], int, str | None], Answer],
+    ) -> None:
+        self._artifacts = artifacts
+        self._ask = ask
+
+    def open(self, path: str, size: int | None, offset: int) -> ByteStream:
+        """Open a file at `offset` bytes; reading checks that as much comes as was listed."""
+        file = RemoteFile(self._artifacts, path)
+        return _ResumingStream(file, partial(self._ask, file), size, offset)
+
+
+class _ResumingStream(Closing):
+    """A file read to its end, `size` bytes if the place said so."""
+
+    def __init__(
+        self,
+        file: RemoteFile[Artifacts],
         ask: Callable[[int, str | None], Answer],
-        *,
-        path: str,
-        place: str,
         size: int | None,
         offset: int,
     ) -> None:
+        self._file = file
         self._ask_for = ask
-        self._path = path
-        self._place = place
         self._size = size
         self._position = offset
         self._version: str | None = None
@@ -61,15 +98,15 @@ class ResumingStream(Closing):
     def readinto(self, buffer: memoryview, /) -> int:
         while self._answer is not None:
             count = self._answer.readinto(buffer)
-            if count is None:
+            if not count and (count is None or not self._is_whole()):
                 self._again()
                 continue
             self._position += count
+            if count and self._position == self._size:
+                self._see_end()
             if self._size is not None and self._position > self._size:
                 raise self._wrong_size("at least ")
-            if count or self._is_whole():
-                return count
-            self._again()
+            return count
         return 0
 
     def close(self) -> None:
@@ -79,6 +116,12 @@ class ResumingStream(Closing):
 
     def _is_whole(self) -> bool:
         return self._size is None or self._position == self._size
+
+    def _see_end(self) -> None:
+        """Ask for one byte more, as nobody reads on who knows the size."""
+        assert self._answer is not None
+        self._position += self._answer.readinto(memoryview(bytearray(1))) or 0
+        self.close()
 
     def _again(self) -> None:
         """Ask for the rest after a break."""
@@ -92,20 +135,12 @@ class ResumingStream(Closing):
         answer = self._ask_for(self._position, self._version)
         if self._version is not None and answer.version != self._version:
             answer.close()
-            raise unreadable(self._path, self._place, CHANGED)
+            raise self._file.unreadable(CHANGED)
         self._version = answer.version
         self._answer = answer
 
     def _wrong_size(self, how: str) -> SourceError:
         return SourceError(
-            f"the server lists {self._path!r} with {self._size} bytes and sent"
+            f"the server lists {self._file.path!r} with {self._size} bytes and sent"
             f" {how}{self._position}"
         )
-
-
-CHANGED = "it changed while it was read"
-
-
-def unreadable(path: str, place: str, reason: str) -> SourceError:
-    """Return the error about a file that a place lists and does not give."""
-    return SourceError(f"cannot read {path!r} at {place!r}: {reason}")

@@ -1,4 +1,4 @@
-"""Files in an S3 bucket, streamed: nothing is stored on the way.
+"""Files in a bucket of S3 or its kin (R2, B2), streamed: nothing is stored on the way.
 
 Asked for through MLflow's own client, so that its endpoint, credentials and retries hold.
 """
@@ -6,64 +6,52 @@ Asked for through MLflow's own client, so that its endpoint, credentials and ret
 from __future__ import annotations
 
 import posixpath
-from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
-from kitline_mlflow.redact import Redactor, clean_address
-from kitline_mlflow.resuming import CHANGED, ResumingStream, unreadable
+from kitline_mlflow.remote.resuming import CHANGED
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from kitline.errors import SourceError
-    from kitline.plugin import ByteStream
+    from mlflow.store.artifact.optimized_s3_artifact_repo import OptimizedS3ArtifactRepository
     from mlflow.store.artifact.s3_artifact_repo import S3ArtifactRepository
 
-_CHANGED = ("PreconditionFailed", "412")
+    from kitline_mlflow.remote.resuming import RemoteFile
+
+    S3File: TypeAlias = RemoteFile[S3ArtifactRepository | OptimizedS3ArtifactRepository]
+
+_CHANGED = ("PreconditionFailed", "412", "InvalidRange", "416")
 
 
-class S3Files:
-    """Opens files of an artifact folder in a bucket."""
+def ask_s3(file: S3File, position: int, version: str | None) -> _S3Answer:
+    """Get a file from a position on."""
+    from botocore.exceptions import BotoCoreError, ClientError
 
-    def __init__(self, artifacts: S3ArtifactRepository) -> None:
-        self._artifacts = artifacts
-        self._place = clean_address(str(artifacts.artifact_uri))
-
-    def open(self, path: str, size: int | None, offset: int) -> ByteStream:
-        """Open a file at `offset` bytes; reading checks that as much comes as was listed."""
-        ask = partial(self._ask, path)
-        return ResumingStream(ask, path=path, place=self._place, size=size, offset=offset)
-
-    def _ask(self, path: str, position: int, version: str | None) -> _S3Answer:
-        from botocore.exceptions import BotoCoreError, ClientError
-
-        bucket, root = self._artifacts.parse_s3_compliant_uri(self._artifacts.artifact_uri)  # type: ignore[no-untyped-call] # MLflow
-        asked = {"Bucket": bucket, "Key": posixpath.join(root, path)}
-        asked |= getattr(self._artifacts, "_bucket_owner_params", {})  # not in each release
-        if position:
-            asked["Range"] = f"bytes={position}-"
-        if version is not None:
-            asked["IfMatch"] = version
-        try:
-            client: Any = self._artifacts._get_s3_client()  # type: ignore[no-untyped-call] # MLflow
-            found = client.get_object(**asked)
-        except ClientError as cause:
-            code = cause.response.get("Error", {}).get("Code")
-            reason = CHANGED if code in _CHANGED else _reason(cause)
-            raise unreadable(path, self._place, reason) from cause
-        except (BotoCoreError, OSError) as cause:
-            raise unreadable(path, self._place, _reason(cause)) from cause
-        answer = _S3Answer(found, partial(unreadable, path, self._place))
-        if position and not answer.starts_at(position):
-            answer.close()
-            raise unreadable(path, self._place, f"bytes from {position} on were not given")
-        return answer
+    artifacts = file.artifacts
+    bucket, root = artifacts.parse_s3_compliant_uri(artifacts.artifact_uri)  # type: ignore[no-untyped-call] # MLflow
+    asked = {"Bucket": bucket, "Key": posixpath.join(root, file.path)}
+    asked |= getattr(artifacts, "_bucket_owner_params", {})  # not in each release
+    if position:
+        asked["Range"] = f"bytes={position}-"
+    if version is not None:
+        asked["IfMatch"] = version
+    try:
+        client: Any = artifacts._get_s3_client()  # type: ignore[no-untyped-call] # MLflow
+        found = client.get_object(**asked)
+    except ClientError as cause:
+        code = cause.response.get("Error", {}).get("Code")
+        raise file.unreadable(CHANGED if code in _CHANGED else cause) from cause
+    except (BotoCoreError, OSError) as cause:
+        raise file.unreadable(cause) from cause
+    answer = _S3Answer(found, file)
+    if position and not answer.starts_at(position):
+        answer.close()
+        raise file.unreadable(f"bytes from {position} on were not given")
+    return answer
 
 
 class _S3Answer:
-    def __init__(self, found: dict[str, Any], failed: Callable[[str], SourceError]) -> None:
+    def __init__(self, found: dict[str, Any], file: S3File) -> None:
         self._body = found["Body"]
-        self._failed = failed
+        self._file = file
         self._range = str(found.get("ContentRange", ""))
         self.version: str | None = found.get("ETag")
 
@@ -77,13 +65,9 @@ class _S3Answer:
         try:
             return int(self._body.readinto(buffer))
         except FlexibleChecksumError as cause:
-            raise self._failed(_reason(cause)) from cause
+            raise self._file.unreadable(cause) from cause
         except (HTTPClientError, IncompleteReadError, HTTPError, OSError):
             return None
 
     def close(self) -> None:
         self._body.close()
-
-
-def _reason(cause: Exception) -> str:
-    return Redactor().text(" ".join(str(cause).split()))
