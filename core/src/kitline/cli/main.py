@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import atexit
+import gc
 import json
 import os
 import signal
@@ -129,6 +131,8 @@ def cli() -> None:
 def main(arguments: list[str] | None = None) -> None:
     """Run the command line and exit with a code of `errors.py`, 0 when all went well."""
     words = sys.argv[1:] if arguments is None else arguments
+    if arguments is None:
+        _collect_garbage_rarely()
     try:
         code = _run(words, as_json="--json" in words)
         for stream in (sys.stdout, sys.stderr):
@@ -174,6 +178,12 @@ def _run(words: list[str], *, as_json: bool) -> int:
     except Exception as problem:
         report_bug(problem, as_json=as_json)
         return 1
+
+
+def _collect_garbage_rarely() -> None:
+    """Spend no time on looking through modules for garbage, neither at the start nor at the end."""
+    gc.set_threshold(50_000, 20, 20)
+    atexit.register(gc.freeze)  # 60 ms of the 70 that the interpreter takes to end
 
 
 def _drop_output() -> None:

@@ -77,6 +77,17 @@ def land(
     return Landed(previous=previous, warnings=tuple(warnings))
 
 
+def prepare_landing(plugins: Plugins | None, settings: Settings) -> Plugins:
+    """Load what landing in a registry takes, best while blobs are on their way."""
+    import kitline.operations.lineage.edges
+    import kitline.operations.lineage.note
+    import kitline.operations.provenance
+    import kitline.operations.receipts  # noqa: F401
+    from kitline.operations.defaults import plugins_or_default
+
+    return plugins_or_default(plugins, settings)
+
+
 def land_kit(
     store: Store,
     manifest: ImageManifest,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING
 from kitline.errors import SourceError, UsageError
 from kitline.kit.pack import PackOptions
 from kitline.operations.defaults import settings_or_default
-from kitline.operations.landing import land_kit
+from kitline.operations.landing import is_registry, land_kit, prepare_landing
 from kitline.operations.notebook import shown
 from kitline.operations.stores import Stores, read_reference
 from kitline.store.progress import SILENT
@@ -135,10 +136,13 @@ def pack_tree(
     from kitline.operations.lineage.parents import resolve_parents
     from kitline.operations.remotes import with_parents
 
-    with Stores(settings) as stores:
+    with Stores(settings) as stores, ThreadPoolExecutor(max_workers=1) as beside:
         given = resolve_parents(stores, parents)
         options, made_from = with_parents(stores, tree.kitfile, options, given)
         store = stores.open_target(reference)
+        landing = (
+            beside.submit(prepare_landing, plugins, settings) if is_registry(reference) else None
+        )
         memo = SqliteMemo(settings.memo_file, read=not rehash)
         try:
             packed = pack_into(
@@ -159,7 +163,7 @@ def pack_tree(
             [(layer.part, layer.descriptor) for layer in packed.layers],
             reference,
             settings=settings,
-            plugins=plugins,
+            plugins=landing.result() if landing else plugins,
             origin=origin,
             parents=made_from,
             statements=tuple(statements),
