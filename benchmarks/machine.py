@@ -42,6 +42,16 @@ def sync(folder: Path) -> float:
     return time.perf_counter() - began
 
 
+def read_through(folder: Path) -> None:
+    """Read all files of a folder, so that none who reads them next does so for the others."""
+    buffer = bytearray(BLOCK)
+    for path in folder.rglob("*"):
+        if path.is_file():
+            with path.open("rb", buffering=0) as file:
+                while file.readinto(buffer):
+                    pass
+
+
 def touch_memory(folder: Path, size: int) -> None:
     """Write `size` bytes into a folder in memory and remove them again."""
     path, block = folder / "kitline-bench-touched", bytes(BLOCK)

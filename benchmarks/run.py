@@ -28,7 +28,7 @@ from data import make_large, make_small  # noqa: E402
 from machine import write_rate  # noqa: E402
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 UNITS = {"": 1, "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30}
 PUSH, UNPACK = "kitline pack to registry", "kitline unpack from registry"
@@ -123,12 +123,9 @@ def main() -> None:
         large = make_large(Path(work, "large"), asked.size)
         small = make_small(Path(work, "small"), asked.files, 100 << 10)
         bench = Bench(work=Path(work), memory=memory_folder())
-        for turn in range(asked.rounds + (not asked.no_warm_up)):
-            timed = turn or asked.no_warm_up
-            print(f"round {turn}" if timed else "warm-up, not counted", file=sys.stderr)
-            bench.round(turn, large, small, with_oras=not asked.no_oras_py)
-            if not timed:
-                bench.seconds.clear()
+        with_oras = not asked.no_oras_py
+        _rounds(bench, asked, lambda turn: bench.round_large(turn, large, with_oras=with_oras))
+        _rounds(bench, asked, lambda turn: bench.round_small(turn, small))
         rates = {
             "disk write, O_DIRECT": write_rate(Path(work), asked.size // 2, direct=True),
             "disk write, buffered + fdatasync": write_rate(
@@ -137,6 +134,18 @@ def main() -> None:
         }
     report = summarize(bench, rates, asked)
     print(json.dumps(report, indent=2) if asked.json else "\n".join(as_text(report)))
+
+
+def _rounds(bench: Bench, asked: argparse.Namespace, run: Callable[[int], None]) -> None:
+    """Run the warm-up and the rounds that count."""
+    before = {name: list(times) for name, times in bench.seconds.items()}
+    for turn in range(asked.rounds + (not asked.no_warm_up)):
+        timed = turn or asked.no_warm_up
+        print(f"round {turn}" if timed else "warm-up, not counted", file=sys.stderr)
+        run(turn)
+        if not timed:
+            bench.seconds.clear()
+            bench.seconds.update(before)
 
 
 def summarize(bench: Bench, rates: dict[str, float], asked: argparse.Namespace) -> dict[str, Any]:
