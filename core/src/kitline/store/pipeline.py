@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import mmap
+import os
 import queue
 import threading
 from typing import TYPE_CHECKING
@@ -122,6 +123,13 @@ class Pipeline:
         if error is not None and self._failure is None:
             self._failure = error
         self.close()
+
+
+def usable_processors() -> int:
+    """Return how many processors this process may use."""
+    if hasattr(os, "sched_getaffinity"):  # Linux
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 def _allocate(size: int) -> memoryview:

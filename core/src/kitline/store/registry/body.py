@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from kitline.errors import DigestMismatch, KitlineError, SourceChanged, SourceError
 from kitline.oci.digest import Hasher
 from kitline.store.closing import Closing
-from kitline.store.pipeline import Pipeline, fill
+from kitline.store.pipeline import Pipeline, fill, usable_processors
 from kitline.store.registry.session import BLOCK_SIZE
 
 if TYPE_CHECKING:
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 RING_BLOCK = 1 << 20
 """Size of one buffer: small enough to be still in the processor's cache when it is hashed."""
 RING_BLOCKS = 8
+ALONE_UP_TO = 2
+"""With as few processors the registry or the network needs the one that a worker would take."""
 
 
 class Reading(Closing):
@@ -51,7 +53,11 @@ class Reading(Closing):
         self._hasher = Hasher(expected.algorithm if expected else "sha256")
         self._hashed = 0
         self._reported = 0
-        self._pipeline = Pipeline(workers=1, block_size=RING_BLOCK, blocks=RING_BLOCKS)
+        alone = usable_processors() <= ALONE_UP_TO
+        self._pipeline = Pipeline(
+            workers=0 if alone else 1, block_size=RING_BLOCK, blocks=1 if alone else RING_BLOCKS
+        )
+        self._alone = alone
         self._open: SourceBody | None = None
 
     def body(self, start: int, stop: int) -> SourceBody:
@@ -103,9 +109,12 @@ class Reading(Closing):
         fresh = position + count - self._hashed
         if fresh > 0:
             skipped = count - fresh
-            self._pipeline.submit(count, lambda block: self._hasher.update(block[skipped:]))
+            if self._alone:
+                self._hasher.update(view[skipped:count])
+            else:
+                self._pipeline.submit(count, lambda block: self._hasher.update(block[skipped:]))
             self._hashed += fresh
-        else:
+        elif not self._alone:
             self._pipeline.submit(count, None)
         return view[:count]
 
