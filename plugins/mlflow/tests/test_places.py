@@ -44,6 +44,13 @@ CODE = b"a = 1\n"
 KINDS = ["s3", "google", "azure blob", "azure data lake", "sftp", "ftp", "hdfs"]
 
 
+CLOUDS = ["google", "azure blob", "azure data lake"]
+PATIENT_KINDS = [
+    pytest.param(each, marks=pytest.mark.slow) if each in CLOUDS else each for each in KINDS
+]
+"""These clouds' clients wait for seconds before they try again."""
+
+
 @pytest.fixture(scope="module", name="moto")
 def _moto() -> Iterator[int]:
     from moto.server import ThreadedMotoServer
@@ -145,6 +152,7 @@ def test_files_are_streamed_and_no_byte_touches_the_disk(place: Place, no_disk: 
     look()
 
 
+@pytest.mark.parametrize("place", PATIENT_KINDS, indirect=True)
 def test_a_broken_line_goes_on_where_it_stood(place: Place) -> None:
     entry = weights(place)
     place.cut(1_000_000, 6_000_000)
@@ -215,6 +223,7 @@ def test_kin_of_s3_are_streamed_too(place: Place, monkeypatch: pytest.MonkeyPatc
     assert read(entry) == WEIGHTS
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("place", ["s3", "sftp", "ftp"], indirect=True)
 def test_a_model_logged_there_is_one_kit_with_what_is_imported_from_there(
     place: Place, no_disk: Path, tracked: Tracked
@@ -232,3 +241,14 @@ def test_a_model_logged_there_is_one_kit_with_what_is_imported_from_there(
     assert made.warnings == ()
     assert place.asked > 3
     assert [each.name for each in no_disk.iterdir() if each.name.startswith("kitline")] == []
+
+
+@pytest.mark.parametrize("place", ["sftp", "ftp", "hdfs"], indirect=True)
+def test_a_line_that_breaks_at_the_very_end_hides_no_change(place: Place) -> None:
+    entry = weights(place)
+    place.cut(len(WEIGHTS))
+    assert read(entry) == WEIGHTS
+    place.put("weights.bin", WEIGHTS[::-1])
+    place.cut(len(WEIGHTS))
+    with pytest.raises(SourceError, match="it changed"):
+        read(entry, after=lambda: place.put("weights.bin", WEIGHTS))

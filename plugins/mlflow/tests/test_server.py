@@ -181,3 +181,9 @@ def test_a_server_that_is_gone_is_named_without_the_password_in_its_address(
         with pytest.raises(SourceError, match=r"cannot .* 'http://127\.0\.0\.1:1/") as caught:
             attempt()
         assert "hidden" not in str(caught.value)
+
+
+@pytest.mark.parametrize("place", ["hdfs://h:port/x", "ftp://h:port/x", "b2://b/z"])
+def test_a_folder_that_cannot_be_opened_is_named(place: str) -> None:
+    with pytest.raises(SourceError, match=f"cannot open '{place}'"):
+        Server("https://mlflow.example").open_artifacts(place)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, cast
 
 from kitline.errors import SourceError
 
-from kitline_mlflow.redact import clean_address
+from kitline_mlflow.redact import Redactor, clean_address
 from kitline_mlflow.remote.folders import find_repository, list_files
 from kitline_mlflow.remote.hosts import check_artifact_host, check_azure_host
 from kitline_mlflow.server_address import SQLITE, may_name_folders, without_secrets
@@ -209,7 +209,7 @@ class Server:
         from mlflow.store.artifact.local_artifact_repo import LocalArtifactRepository
 
         what = f"artifacts at {clean_address(location)!r}"
-        artifacts = self._calls.get(what, lambda: find_repository(location, self.uri))
+        artifacts = self._calls.get(what, lambda: _find_repository(location, self.uri))
         if isinstance(artifacts, HttpArtifactRepository):
             check_artifact_host(str(artifacts.artifact_uri), self.uri, self._artifact_hosts)
         if isinstance(artifacts, AzureDataLakeArtifactRepository):
@@ -253,3 +253,16 @@ class Server:
                 f"no MLflow database at {path!r}; name the tracking server with"
                 " MLFLOW_TRACKING_URI or '-o tracking_uri=…'"
             )
+
+
+def _find_repository(location: str, tracking_uri: str) -> ArtifactRepository:
+    """Find what reads a folder; some connect at once, and fail with errors of their own."""
+    from mlflow.exceptions import MlflowException
+
+    try:
+        return find_repository(location, tracking_uri)
+    except (MlflowException, SourceError):
+        raise
+    except Exception as cause:  # whatever the store's own client raises
+        said = Redactor().text(" ".join(str(cause).split())) or type(cause).__name__
+        raise SourceError(f"cannot open {clean_address(location)!r}: {said}") from cause

@@ -7,7 +7,7 @@ retries hold.
 from __future__ import annotations
 
 import posixpath
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from urllib.parse import quote, unquote
 
 from kitline.errors import SourceError
@@ -52,18 +52,22 @@ def list_folder(
             credentials, _LISTING, "GET", params={"path": asked}
         )
         augmented_raise_for_status(answer)  # type: ignore[no-untyped-call] # MLflow
-        rows: Any = answer.json()
+        rows = [
+            (str(row["path"]), bool(row.get("is_dir")), row.get("file_size"))
+            for row in answer.json().get("files", ())
+        ]
+        found = [(name, folder, None if size is None else int(size)) for name, folder, size in rows]
     except (MlflowException, OSError, ValueError) as cause:
         raise SourceError(f"cannot list {where!r}: {_reason(cause)}") from cause
-    for row in rows.get("files", ()) if isinstance(rows, dict) else ():
-        name, size = str(row["path"]), row.get("file_size")
+    except (KeyError, TypeError, AttributeError) as cause:
+        raise SourceError(f"cannot list {where!r}: the answer is no list of files") from cause
+    for name, is_folder, size in found:
         if "#" in name or unquote(name) != name:
             raise SourceError(
                 f"{where!r} holds {posixpath.join(path or '', name)!r}, a name that MLflow's HTTP"
                 " store cannot pass on; rename the file there, or read the store itself"
             )
-        is_folder = bool(row.get("is_dir"))
-        yield posixpath.join(path or "", name), is_folder, None if size is None else int(size)
+        yield posixpath.join(path or "", name), is_folder, size
 
 
 def ask_http(

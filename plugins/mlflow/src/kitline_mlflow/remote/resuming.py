@@ -119,8 +119,12 @@ class _ResumingStream(Closing):
 
     def _see_end(self) -> None:
         """Ask for one byte more, as nobody reads on who knows the size."""
-        assert self._answer is not None
-        self._position += self._answer.readinto(memoryview(bytearray(1))) or 0
+        more = None
+        while more is None and self._answer is not None:
+            more = self._answer.readinto(memoryview(bytearray(1)))
+            if more is None:  # some see only here whether the file is still what it was
+                self._again()
+        self._position += more or 0
         self.close()
 
     def _again(self) -> None:

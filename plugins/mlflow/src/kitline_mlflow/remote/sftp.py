@@ -53,19 +53,19 @@ def _open(
             pysftp.Connection(**artifacts.config) if anew else connections()
         )
         connection.timeout = _TIMEOUT
-        line = connection.sftp_client.get_channel().get_transport().sock
-        line.setsockopt(IPPROTO_TCP, TCP_NODELAY, 1)  # each piece is asked for in small packets
+        line = connection.sftp_client.get_channel().get_transport()
+        line.sock.setsockopt(IPPROTO_TCP, TCP_NODELAY, 1)  # asking takes small packets
         opened = stack.enter_context(connection.open(posixpath.join(artifacts.path, file.path)))
         left = range(position, opened.stat().st_size)
-        return _SftpAnswer(file, opened, _state(opened), left, stack.pop_all())
+        return _SftpAnswer(file, opened, line, _state(opened), left, stack.pop_all())
 
 
 def _broken() -> tuple[type[Exception], ...]:
     """Return what is raised when a line breaks, or cannot be made."""
-    from paramiko import SSHException
+    from paramiko import SFTPError, SSHException
     from pysftp import ConnectionException
 
-    return (SSHException, ConnectionException, EOFError, OSError)
+    return (SSHException, SFTPError, ConnectionException, EOFError, OSError)
 
 
 def _quiet(opened: Any) -> Any:
@@ -85,12 +85,14 @@ class _SftpAnswer:
         self,
         file: RemoteFile[SFTPArtifactRepository],
         opened: Any,
+        line: Any,
         version: str,
         left: range,
         stack: ExitStack,
     ) -> None:
         self._file = file
         self._opened = _quiet(opened)
+        self._line = line
         self.version: str | None = version
         self._left = left
         self._piece = memoryview(b"")
@@ -101,6 +103,7 @@ class _SftpAnswer:
             if not self._piece:
                 self._piece = self._next_piece()
         except _broken():
+            self._line.close()  # what is still on its way would answer other questions
             return None
         count = min(len(buffer), len(self._piece))
         buffer[:count] = self._piece[:count]
@@ -117,7 +120,11 @@ class _SftpAnswer:
             if _state(self._opened) != self.version:  # the server shows what is written meanwhile
                 raise self._file.unreadable(CHANGED)
             return memoryview(b"")
+        with self._opened._prefetch_lock:  # answers that came too late for the last piece
+            self._opened._prefetch_data.clear()
         (piece,) = self._opened.readv([(asked.start, len(asked))])
+        if len(piece) < len(asked):  # paramiko takes the end of the file for an answer
+            raise EOFError
         return memoryview(piece)
 
 
