@@ -65,8 +65,14 @@ class Bench:
         self.timed("start-up", KITLINE, "--version")
 
     def _round(self, turn: int, entrants: Sequence[Callable[[], None]]) -> None:
-        """Let each run once; every other round in reverse, so that none always goes first."""
-        for entrant in entrants if turn % 2 == 0 else reversed(entrants):
+        """Let each run once, in an order that shifts, and goes backwards every other round.
+
+        After six rounds of three each has come first, and after each other one, equally often:
+        who runs after gigabytes were written and removed pays for a part of that.
+        """
+        first = turn // 2 % len(entrants)
+        order = [*entrants[first:], *entrants[:first]]
+        for entrant in order if turn % 2 == 0 else reversed(order):
             entrant()
 
     def curl(self, large: Large) -> None:
