@@ -59,6 +59,9 @@ VERBS = {
 }
 """Each verb and its module, in the order of `--help`."""
 
+SWITCH_INTERVAL = 0.0005
+"""Seconds that a thread which loads modules may keep one waiting that moves bytes."""
+
 
 class Verbs(click.Group):
     """Loads a verb's module, or a plugin's command, when it is needed."""
@@ -133,6 +136,7 @@ def main(arguments: list[str] | None = None) -> None:
     words = sys.argv[1:] if arguments is None else arguments
     if arguments is None:
         _collect_garbage_rarely()
+        sys.setswitchinterval(SWITCH_INTERVAL)
     try:
         code = _run(words, as_json="--json" in words)
         for stream in (sys.stdout, sys.stderr):

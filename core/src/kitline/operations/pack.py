@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, closing
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kitline.errors import SourceError, UsageError
 from kitline.kit.pack import PackOptions
+from kitline.operations.alongside import Alongside
 from kitline.operations.defaults import settings_or_default
 from kitline.operations.landing import is_registry, land_kit, prepare_landing
 from kitline.operations.notebook import shown
@@ -136,15 +138,17 @@ def pack_tree(
     from kitline.operations.lineage.parents import resolve_parents
     from kitline.operations.remotes import with_parents
 
-    with Stores(settings) as stores, ThreadPoolExecutor(max_workers=1) as beside:
+    with ExitStack() as stack:
+        stores = stack.enter_context(Stores(settings))
         given = resolve_parents(stores, parents)
         options, made_from = with_parents(stores, tree.kitfile, options, given)
         store = stores.open_target(reference)
-        landing = (
-            beside.submit(prepare_landing, plugins, settings) if is_registry(reference) else None
-        )
-        memo = SqliteMemo(settings.memo_file, read=not rehash)
-        try:
+        landing = None
+        if is_registry(reference):
+            landing = stack.enter_context(
+                Alongside(partial(prepare_landing, plugins, settings), progress)
+            )
+        with closing(SqliteMemo(settings.memo_file, read=not rehash)) as memo:
             packed = pack_into(
                 tree,
                 store,
@@ -152,10 +156,8 @@ def pack_tree(
                 memo=memo,
                 previous=lambda: _previous(store, reference),
                 concurrency=settings.concurrency,
-                progress=progress,
+                progress=landing or progress,
             )
-        finally:
-            memo.close()
         moved = [layer for layer in packed.layers if not layer.existed]
         result = land_kit(
             store,

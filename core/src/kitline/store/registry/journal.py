@@ -14,11 +14,10 @@ from typing import TYPE_CHECKING
 
 from kitline.oci.digest import short_hex
 from kitline.oci.json import decode
+from kitline.store.file_lock import is_still, try_lock
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-    from filelock import FileLock
 
     from kitline.store.interface import BlobSource
 
@@ -29,9 +28,9 @@ LONGEST_AGE = 6 * 24 * 3600
 class JournalEntry:
     """What is remembered of one upload; `location` is the session's address, if there is one."""
 
-    def __init__(self, path: Path, lock: FileLock, key: str) -> None:
+    def __init__(self, path: Path, lock: int, key: str) -> None:
         self._path = path
-        self._lock = lock
+        self._lock = lock  # an open file, locked until it is closed
         self._key = key
         self.location = self._read()
 
@@ -52,7 +51,7 @@ class JournalEntry:
 
     def close(self) -> None:
         """Let other processes at it."""
-        self._lock.release()
+        os.close(self._lock)
 
     def _read(self) -> str | None:
         try:
@@ -75,14 +74,19 @@ def open_entry(folder: Path | None, repository: str, source: BlobSource) -> Jour
         return None  # a home that cannot be written is no reason not to push
     key = json.dumps([repository, source.size, identity])
     path = folder / f"{short_hex(key, 32)}.json"
-    from filelock import FileLock, Timeout  # slow to import, and small blobs need no journal
+    lock = _lock(path.with_suffix(".json.lock"))
+    return None if lock is None else JournalEntry(path, lock, key)
 
-    lock = FileLock(f"{path}.lock", timeout=0, mode=0o600)
-    try:
-        lock.acquire()
-    except (Timeout, OSError):
-        return None  # another process sends the same source: each has its own session
-    return JournalEntry(path, lock, key)
+
+def _lock(path: Path) -> int | None:
+    """Lock a file until it is closed; None if another process has it, which sends the same."""
+    with suppress(OSError):
+        fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+        with suppress(OSError):
+            if try_lock(fd) and is_still(path, fd):
+                return fd
+        os.close(fd)
+    return None
 
 
 def _prune(folder: Path) -> None:
