@@ -98,7 +98,7 @@ def shelf(monkeypatch: pytest.MonkeyPatch) -> Shelf:
     plugin = Shelf()
     monkeypatch.setattr(EntryPoint, "load", lambda self: plugin)
     entry = EntryPoint(name="shelf", group="kitline", value="kitline_shelf")
-    monkeypatch.setattr("kitline.plugin.manager.entry_points", lambda **_: [entry])
+    monkeypatch.setattr("kitline.plugin.manager.find_entry_points", lambda _: [entry])
     return plugin
 
 

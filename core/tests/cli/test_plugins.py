@@ -80,7 +80,7 @@ def notes(monkeypatch: pytest.MonkeyPatch) -> Notes:
     monkeypatch.setattr(
         EntryPoint, "load", lambda self: plugin if self.name == "note" else load(self)
     )
-    monkeypatch.setattr("kitline.plugin.manager.entry_points", lambda **_: found)
+    monkeypatch.setattr("kitline.plugin.manager.find_entry_points", lambda _: found)
     return plugin
 
 

@@ -204,6 +204,7 @@ def test_importing_the_operators_loads_no_tool_opens_no_socket_and_scans_nothing
         "def scan(*arguments, **named):\n"
         "    raise SystemExit('entry points were scanned')\n"
         "importlib.metadata.entry_points = scan\n"
+        "importlib.metadata.distributions = scan\n"
         "import kitline_airflow.operators, kitline_airflow.sensors\n"
         "new = {name.partition('.')[0] for name in set(sys.modules) - before}\n"
         "heavy = new & {'mlflow', 'dvc', 'kfp', 'oras', 'sklearn', 'pandas', 'openlineage'}\n"

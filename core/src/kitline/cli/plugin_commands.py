@@ -8,12 +8,12 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
-from importlib.metadata import entry_points
 from typing import TYPE_CHECKING
 
 import click
 
 from kitline.errors import KitlineError, PluginError
+from kitline.plugin.entry_points import find_entry_points
 from kitline.plugin.known_tools import find_known_tool
 from kitline.plugin.status import (
     PluginStatus,
@@ -72,7 +72,7 @@ def find_commands(
     """Return the commands of installed plugins by name; `verbs` are taken by kitline itself."""
     disabled = _disabled() if disabled is None else disabled
     offered: dict[str, list[EntryPoint]] = {}
-    for entry in sorted(entry_points(group=GROUP), key=lambda each: each.name):
+    for entry in sorted(find_entry_points(GROUP), key=lambda each: each.name):
         status = read_status(entry)
         if not {"all", status.name, status.distribution} & set(disabled):
             offered.setdefault(entry.name, []).append(entry)

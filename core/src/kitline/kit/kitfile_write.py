@@ -26,13 +26,14 @@ _NOT_PLAIN = re.compile(
     r"[#,\[\]{}&*!|>'\"%@`]|-(\s|\Z)|[?:](\s|\Z)|---|\.\.\.|.*(:(\s|\Z)|\s#)|.*\s\Z|\s"
 )
 _NOT_PLAIN_IN_FLOW = re.compile(r"[?:]|.*[,?\[\]{}:]")
-_UNPRINTABLE = re.compile("[^\x20-\x7e\xa0-\u2027\u202a-\ud7ff\ue000-\ufefe\uff00-\ufffd]")
+# not compiled before a text asks for them: most are plain ASCII, and this takes a while
+_UNPRINTABLE = "[^\x20-\x7e\xa0-\u2027\u202a-\ud7ff\ue000-\ufefe\uff00-\ufffd]"
 _ESCAPES = {
     '"': '\\"', "\\": "\\\\", "\0": "\\0", "\a": "\\a", "\b": "\\b", "\t": "\\t", "\n": "\\n",
     "\v": "\\v", "\f": "\\f", "\r": "\\r", "\x1b": "\\e", "\x85": "\\N",
     "\u2028": "\\L", "\u2029": "\\P",
 }  # fmt: skip
-_TO_ESCAPE = re.compile(_UNPRINTABLE.pattern + '|["\\\\]')
+_TO_ESCAPE = _UNPRINTABLE + '|["\\\\]'
 _SIMPLE_KEY_LIMIT = 120
 """Longest key on a line of its own with its value; YAML allows 1024 bytes."""
 
@@ -160,7 +161,7 @@ def _text(text: str, *, indent: int | None, is_flow: bool = False) -> str:
         if indent is not None and _fits_literal(text):
             return _literal(text, indent + 2)
         return _double_quoted(text)
-    if _UNPRINTABLE.search(text) or resolve(text)[0] != STR:
+    if not _is_printable(text) or resolve(text)[0] != STR:
         return _double_quoted(text)
     if _OLD_WORDS.match(text) or _BASE_60.match(text):
         return _double_quoted(text)
@@ -169,11 +170,17 @@ def _text(text: str, *, indent: int | None, is_flow: bool = False) -> str:
     return "'" + text.replace("'", "''") + "'"
 
 
+def _is_printable(text: str) -> bool:
+    if text.isascii():
+        return text.isprintable()
+    return not re.search(_UNPRINTABLE, text)
+
+
 def _fits_literal(text: str) -> bool:
     """Tell whether a block keeps the text: nothing unprintable, no blanks at ends of lines."""
     lines = text.split("\n")
     return (
-        not _UNPRINTABLE.search("".join(lines))
+        _is_printable("".join(lines))
         and bool(lines[0])
         and not lines[0].startswith(" ")
         and not any(line.endswith(" ") for line in lines)
@@ -189,7 +196,7 @@ def _literal(text: str, indent: int) -> str:
 
 
 def _double_quoted(text: str) -> str:
-    return '"' + _TO_ESCAPE.sub(_escape, text) + '"'
+    return '"' + re.sub(_TO_ESCAPE, _escape, text) + '"'
 
 
 def _escape(found: re.Match[str]) -> str:

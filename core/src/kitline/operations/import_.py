@@ -23,7 +23,8 @@ if TYPE_CHECKING:
     from kitline.operations.stores import AnyReference
     from kitline.plugin.invocation import Invocation
     from kitline.plugin.manager import Plugins
-    from kitline.plugin.records import Collected, ImportContext, Parent, Statement
+    from kitline.plugin.parent import Parent
+    from kitline.plugin.records import Collected, ImportContext, Statement
     from kitline.store.progress import Progress
 
 

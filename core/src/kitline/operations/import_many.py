@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from kitline.operations.settings import Settings
     from kitline.plugin.invocation import Invocation
     from kitline.plugin.manager import Plugins
-    from kitline.plugin.records import Parent
+    from kitline.plugin.parent import Parent
     from kitline.store.progress import Progress
 
 

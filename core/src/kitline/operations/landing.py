@@ -26,8 +26,9 @@ if TYPE_CHECKING:
     from kitline.operations.statements import Attached
     from kitline.operations.stores import AnyReference
     from kitline.plugin.manager import Plugins
+    from kitline.plugin.parent import Parent
     from kitline.plugin.receipt import Receipt
-    from kitline.plugin.records import Origin, Parent, Statement, WriteBack
+    from kitline.plugin.records import Origin, Statement, WriteBack
     from kitline.store.interface import Store
 
 

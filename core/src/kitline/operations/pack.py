@@ -29,7 +29,8 @@ if TYPE_CHECKING:
     from kitline.operations.stores import AnyReference
     from kitline.plugin.invocation import Invocation
     from kitline.plugin.manager import Plugins
-    from kitline.plugin.records import Origin, Parent, Statement
+    from kitline.plugin.parent import Parent
+    from kitline.plugin.records import Origin, Statement
     from kitline.store.interface import Store
     from kitline.store.progress import Progress
 

@@ -24,7 +24,8 @@ if TYPE_CHECKING:
     from kitline.oci.digest import Digest
     from kitline.oci.manifest import Manifest
     from kitline.operations.settings import Settings
-    from kitline.plugin.records import Origin, Parent, Statement
+    from kitline.plugin.parent import Parent
+    from kitline.plugin.records import Origin, Statement
     from kitline.store.interface import Store
     from kitline.trust.keys import Signer
 

@@ -13,7 +13,8 @@ if TYPE_CHECKING:
     from kitline.kit.kitfile import KitPart
     from kitline.oci.descriptor import Descriptor
     from kitline.oci.manifest import ImageManifest
-    from kitline.plugin.records import Origin, Parent
+    from kitline.plugin.parent import Parent
+    from kitline.plugin.records import Origin
     from kitline.store.interface import Store
 
 

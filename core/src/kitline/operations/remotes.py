@@ -6,12 +6,10 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from kitline.errors import KitlineError, SourceError
-from kitline.kit.load import load_kit
 from kitline.oci.reference import LayoutReference
-from kitline.operations.inspect import read_parents
 from kitline.operations.lineage.parents import unique_parents
 from kitline.operations.stores import read_reference
-from kitline.plugin.records import Parent, parents_text
+from kitline.plugin.parent import Parent, parents_text
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -64,6 +62,8 @@ def base_chain(
     Raises:
         SourceError: if a kit is missing, or the chain goes in a circle or is too long.
     """
+    from kitline.kit.load import load_kit
+
     chain: list[tuple[Found, LoadedKit]] = []
     seen = set()
     while reference:
@@ -88,6 +88,7 @@ def base_digest(kit: LoadedKit) -> Digest | None:
     """Return the digest of the base that was found when a kit was packed, if it names one."""
     from kitline.oci.digest import Digest
     from kitline.oci.media_types import PARENTS
+    from kitline.operations.inspect import read_parents
 
     parents = read_parents(kit.manifest.annotations.get(PARENTS, ""))
     bases = [each["digest"] for each in parents if each["role"] == "base"]

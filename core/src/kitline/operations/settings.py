@@ -8,7 +8,6 @@ below it in this order said; so can the policy file of `KITLINE_POLICY`.
 from __future__ import annotations
 
 import os
-import tomllib
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -328,6 +327,8 @@ def _is_file(path: Path) -> bool:
 
 
 def _read_file(path: Path) -> dict[str, Any]:
+    import tomllib
+
     try:
         return tomllib.loads(path.read_text("utf-8"))
     except (OSError, ValueError) as cause:

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from kitline.plugin.manager import Plugins
     from kitline.plugin.markers import hookimpl
     from kitline.plugin.options import check_options
+    from kitline.plugin.parent import Parent
     from kitline.plugin.receipt import Receipt, ReceiptLayer
     from kitline.plugin.records import (
         Collected,
@@ -43,7 +44,6 @@ if TYPE_CHECKING:
         Importer,
         Kit,
         Origin,
-        Parent,
         PromotedEvent,
         PushedEvent,
         Statement,
@@ -144,7 +144,7 @@ _HOMES = {
     "Model": "kitline.kit.kitfile",
     "Origin": "kitline.plugin.records",
     "Package": "kitline.kit.kitfile",
-    "Parent": "kitline.plugin.records",
+    "Parent": "kitline.plugin.parent",
     "Part": "kitline.kit.kitfile",
     "PartitionedTree": "kitline.kit.tree",
     "PinnedReference": "kitline.oci.reference",

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from importlib.metadata import entry_points
 from typing import TYPE_CHECKING
 
 import pluggy
 
 from kitline.errors import PluginError, UsageError
 from kitline.plugin import hookspecs
+from kitline.plugin.entry_points import find_entry_points
 from kitline.plugin.known_tools import find_known_tool
 from kitline.plugin.markers import PROJECT
 from kitline.plugin.offers import SCHEME, check_exporters, check_importers, describe_error
@@ -51,7 +51,7 @@ class Plugins:
         """
         disabled = disabled_plugins() if disabled is None else disabled
         plugins = cls()
-        for entry in _sorted(entry_points(group=PROJECT)):
+        for entry in _sorted(find_entry_points(PROJECT)):
             status = read_status(entry)
             if {"all", status.name, status.distribution} & set(disabled):
                 plugins._found.append(replace(status, state="disabled"))

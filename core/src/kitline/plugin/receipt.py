@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from kitline.errors import InvalidDigest, MalformedContent
 from kitline.oci.digest import Digest
-from kitline.plugin.records import Parent
+from kitline.plugin.parent import Parent
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from kitline.kit.limits import DEFAULT_LIMITS
 from kitline.oci.json import encode, sorted_map
+from kitline.plugin.parent import PARENTS, Parent, parents_text
 from kitline.store.progress import SILENT
 
 if TYPE_CHECKING:
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
     from kitline.store.progress import Progress
 
 BY_REFERENCE = "io.kitline.by-reference"
-PARENTS = "io.kitline.parents"
 RECIPE = "io.kitline.recipe"
 
 
@@ -38,17 +38,6 @@ class Origin:
     """The canonical form of what was imported: no option, no server and no secret in it."""
     server: str | None = None
     """The tool's address, for the write-back; without password."""
-
-
-@dataclass(frozen=True, order=True, kw_only=True)
-class Parent:
-    """A kit that this one was made from. Only digest and role go into the manifest."""
-
-    digest: Digest
-    role: str
-    """What it was: `data`, `base`, `code`…."""
-    reference: str | None = None
-    """Where it was found; goes into the receipt."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,12 +82,6 @@ class Collected:
         if self.parents:
             result[PARENTS] = parents_text(self.parents)
         return result
-
-
-def parents_text(parents: tuple[Parent, ...]) -> str:
-    """Return the value of `io.kitline.parents`: canonical JSON, sorted by digest."""
-    pairs = sorted({(str(each.digest), each.role) for each in parents})
-    return encode([{"digest": digest, "role": role} for digest, role in pairs]).decode()
 
 
 def _never() -> bool:

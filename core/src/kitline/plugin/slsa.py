@@ -11,11 +11,13 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from kitline.errors import UsageError
-from kitline.plugin.records import Parent, Statement
+from kitline.plugin.records import Statement
 from kitline.plugin.redact import without_passwords
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+
+    from kitline.plugin.parent import Parent
 
 PREDICATE_TYPE = "https://slsa.dev/provenance/v1"
 BUILDER = "https://kitline.io/builder/v1"

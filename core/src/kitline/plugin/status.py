@@ -49,11 +49,11 @@ def disabled_plugins() -> frozenset[str]:
 
 def read_status(entry: EntryPoint) -> PluginStatus:
     """Return what an entry point says of its plugin, before it is loaded."""
-    distribution = entry.dist
+    said = entry.dist.metadata if entry.dist else None  # reads and parses a file each time
     return PluginStatus(
         name=entry.name,
-        distribution=distribution.name if distribution else "",
-        version=distribution.version if distribution else "",
+        distribution=said["Name"] if said else "",
+        version=said["Version"] if said else "",
         state="loaded",
     )
 

@@ -14,7 +14,7 @@ from kitline.operations.lineage.index import open_index, refresh_local
 from kitline.operations.lineage.parents import read_parents
 from kitline.operations.lineage.read import read_record, read_stated
 from kitline.operations.lineage.search import KitSearch
-from kitline.plugin.records import Parent
+from kitline.plugin.parent import Parent
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

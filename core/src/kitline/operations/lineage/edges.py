@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from kitline.oci.digest import Digest
     from kitline.oci.manifest import Manifest
     from kitline.operations.settings import Settings
-    from kitline.plugin.records import Parent
+    from kitline.plugin.parent import Parent
     from kitline.store.interface import Store
 
 NEAR, PARENT, OFF = "near", "parent", "off"

@@ -16,7 +16,7 @@ from kitline.oci.json import decode
 from kitline.oci.media_types import PARENTS
 from kitline.oci.reference import LayoutReference
 from kitline.operations.stores import find_manifest, read_reference
-from kitline.plugin.records import Parent
+from kitline.plugin.parent import Parent
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
