@@ -19,8 +19,9 @@ def find_entry_points(group: str) -> list[EntryPoint]:
     found: dict[str, list[EntryPoint]] = {}
     for distribution in distributions():
         text = distribution.read_text("entry_points.txt")
-        if text and group in text:
+        if not text or group not in text:
+            continue
+        if offered := [each for each in distribution.entry_points if each.group == group]:
             name = re.sub(r"[-_.]+", "-", distribution.metadata["Name"]).lower()
-            offered = [each for each in distribution.entry_points if each.group == group]
             found.setdefault(name, offered)
     return [entry for entries in found.values() for entry in entries]

@@ -51,6 +51,8 @@ class JournalEntry:
 
     def close(self) -> None:
         """Let other processes at it."""
+        with suppress(OSError):
+            _lock_file(self._path).unlink()  # whoever has it open sees that it is another one
         os.close(self._lock)
 
     def _read(self) -> str | None:
@@ -74,8 +76,12 @@ def open_entry(folder: Path | None, repository: str, source: BlobSource) -> Jour
         return None  # a home that cannot be written is no reason not to push
     key = json.dumps([repository, source.size, identity])
     path = folder / f"{short_hex(key, 32)}.json"
-    lock = _lock(path.with_suffix(".json.lock"))
+    lock = _lock(_lock_file(path))
     return None if lock is None else JournalEntry(path, lock, key)
+
+
+def _lock_file(path: Path) -> Path:
+    return path.with_suffix(".json.lock")
 
 
 def _lock(path: Path) -> int | None:
