@@ -25,6 +25,22 @@ def try_lock(fd: int) -> bool:
     return True
 
 
+def open_locked(path: Path, flags: int, mode: int) -> int | None:
+    """Open a file to read and write, and lock it until it is closed.
+
+    Returns:
+        None if another process has it locked, or has put another file in its place meanwhile.
+    """
+    fd = os.open(path, os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC | flags, mode)
+    is_ours = False
+    try:
+        is_ours = try_lock(fd) and is_still(path, fd)
+    finally:
+        if not is_ours:
+            os.close(fd)
+    return fd if is_ours else None
+
+
 @contextlib.contextmanager
 def locked_folder(folder: Path) -> Iterator[None]:
     """Hold a folder itself, waiting for other processes, so that no lock file is left in it."""

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 from kitline.errors import DigestMismatch, SizeMismatch
 from kitline.oci.digest import Digest, Hasher
 from kitline.store.durable import ALIGNMENT, FileWriter, sync_data
-from kitline.store.file_lock import is_still, try_lock
+from kitline.store.file_lock import is_still, open_locked, try_lock
 from kitline.store.pipeline import Pipeline, fill, read_all
 from kitline.store.source import FileStream
 
@@ -69,7 +69,7 @@ def open_ingest(folder: Path, digest: Digest | None) -> IngestFile:
             return found
     while True:
         path = folder / f"blob.{os.getpid()}.{secrets.token_hex(8)}"
-        found = _open_locked(path, os.O_CREAT | os.O_EXCL)
+        found = _open_file(path, os.O_CREAT | os.O_EXCL)
         if found is not None:
             found.keeps_partial = False
             return found
@@ -78,7 +78,7 @@ def open_ingest(folder: Path, digest: Digest | None) -> IngestFile:
 def _wait_for_partial(path: Path) -> IngestFile | None:
     """Open the partial; while another process lets it grow, wait instead of fetching twice."""
     size, since = -1, time.monotonic()
-    while (found := _open_locked(path, os.O_CREAT)) is None:
+    while (found := _open_file(path, os.O_CREAT)) is None:
         with contextlib.suppress(FileNotFoundError):
             if path.stat().st_size != size:
                 size, since = path.stat().st_size, time.monotonic()
@@ -88,13 +88,10 @@ def _wait_for_partial(path: Path) -> IngestFile | None:
     return found
 
 
-def _open_locked(path: Path, flags: int) -> IngestFile | None:
+def _open_file(path: Path, flags: int) -> IngestFile | None:
     """Open and lock without waiting; None if it is locked, or was moved away meanwhile."""
-    fd = os.open(path, os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC | flags, 0o644)
-    if try_lock(fd) and is_still(path, fd):
-        return IngestFile(path=path, fd=fd, keeps_partial=True)
-    os.close(fd)
-    return None
+    fd = open_locked(path, flags, 0o644)
+    return None if fd is None else IngestFile(path=path, fd=fd, keeps_partial=True)
 
 
 def write_blob(
@@ -207,7 +204,7 @@ class Lease:
         found = None
         while found is None:
             path = folder / f"lease.{os.getpid()}.{secrets.token_hex(8)}"
-            found = _open_locked(path, os.O_CREAT | os.O_EXCL)
+            found = _open_file(path, os.O_CREAT | os.O_EXCL)
         found.keeps_partial = False
         self._file = found
         self.since = os.fstat(found.fd).st_ctime_ns

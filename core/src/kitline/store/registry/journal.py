@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from kitline.oci.digest import short_hex
 from kitline.oci.json import decode
-from kitline.store.file_lock import is_still, try_lock
+from kitline.store.file_lock import open_locked
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -86,12 +86,8 @@ def _lock_file(path: Path) -> Path:
 
 def _lock(path: Path) -> int | None:
     """Lock a file until it is closed; None if another process has it, which sends the same."""
-    with suppress(OSError):
-        fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
-        with suppress(OSError):
-            if try_lock(fd) and is_still(path, fd):
-                return fd
-        os.close(fd)
+    with suppress(OSError):  # a folder that cannot be written, a file system without locks
+        return open_locked(path, os.O_CREAT, 0o600)
     return None
 
 
