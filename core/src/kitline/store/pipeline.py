@@ -42,7 +42,8 @@ class Pipeline:
     """A ring of buffers with `workers` threads; a context manager that joins them.
 
     The caller takes `buffer()`, fills it, and calls `submit(length, work…)` with one callable (or
-    None) per worker. A failure in a worker is raised by the next call or by `finish()`.
+    None) per worker. A failure in a worker is raised by the next call or by `finish()`. Without
+    workers the caller does the work itself, within `submit`.
     """
 
     def __init__(self, *, workers: int, block_size: int = BLOCK_SIZE, blocks: int = BLOCKS) -> None:
@@ -70,6 +71,10 @@ class Pipeline:
     def submit(self, length: int, *work: Work | None) -> None:
         """Hand the first `length` bytes of the current buffer to the workers, in order."""
         block = self._blocks[self._next]
+        if not self._queues:
+            for task in filter(None, work):
+                task(block.memory[:length])
+            return
         self._next = (self._next + 1) % len(self._blocks)
         wanted = [(each, task) for each, task in zip(self._queues, work, strict=True) if task]
         with self._free:

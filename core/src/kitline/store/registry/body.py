@@ -57,7 +57,6 @@ class Reading(Closing):
         self._pipeline = Pipeline(
             workers=0 if alone else 1, block_size=RING_BLOCK, blocks=1 if alone else RING_BLOCKS
         )
-        self._alone = alone
         self._open: SourceBody | None = None
 
     def body(self, start: int, stop: int) -> SourceBody:
@@ -109,12 +108,9 @@ class Reading(Closing):
         fresh = position + count - self._hashed
         if fresh > 0:
             skipped = count - fresh
-            if self._alone:
-                self._hasher.update(view[skipped:count])
-            else:
-                self._pipeline.submit(count, lambda block: self._hasher.update(block[skipped:]))
+            self._pipeline.submit(count, lambda block: self._hasher.update(block[skipped:]))
             self._hashed += fresh
-        elif not self._alone:
+        else:
             self._pipeline.submit(count, None)
         return view[:count]
 
