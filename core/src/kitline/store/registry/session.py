@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import ipaddress
 import socket
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from requests.adapters import HTTPAdapter
 from urllib3.connection import HTTPConnection, HTTPSConnection
@@ -25,14 +25,18 @@ BLOCK_SIZE = 1 << 20
 UNSENT_AT_MOST = 128 << 10
 """Bytes that may wait in the kernel for the peer's window to open. What waits there is sent by
 whoever handles the peer's acknowledgement, on a loopback registry that registry's own processor."""
-SOCKET_OPTIONS = (
-    (socket.IPPROTO_TCP, socket.TCP_NODELAY, 1),
+_SOCKET_OPTIONS = [
+    *HTTPConnection.default_socket_options,
     *(
         [(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, UNSENT_AT_MOST)]
         if hasattr(socket, "TCP_NOTSENT_LOWAT")
         else []
     ),
-)
+]
+_CONNECTIONS: Final[dict[str, Any]] = {
+    "blocksize": BLOCK_SIZE,
+    "socket_options": _SOCKET_OPTIONS,
+}
 
 
 class Adapter(HTTPAdapter):
@@ -53,15 +57,11 @@ class Adapter(HTTPAdapter):
         )
 
     def init_poolmanager(self, *args: Any, **settings: Any) -> None:
-        super().init_poolmanager(
-            *args, blocksize=BLOCK_SIZE, socket_options=SOCKET_OPTIONS, **settings
-        )
+        super().init_poolmanager(*args, **(settings | _CONNECTIONS))
         self.poolmanager.pool_classes_by_scheme = self._pools
 
     def proxy_manager_for(self, proxy: str, **settings: Any) -> Any:
-        manager = super().proxy_manager_for(
-            proxy, blocksize=BLOCK_SIZE, socket_options=SOCKET_OPTIONS, **settings
-        )
+        manager = super().proxy_manager_for(proxy, **(settings | _CONNECTIONS))
         manager.pool_classes_by_scheme = self._proxy_pools
         return manager
 
