@@ -10,8 +10,6 @@ from kitline.oci.json import encode
 if TYPE_CHECKING:
     from kitline.oci.digest import Digest
 
-PARENTS = "io.kitline.parents"
-
 
 @dataclass(frozen=True, order=True, kw_only=True)
 class Parent:

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 from kitline.kit.limits import DEFAULT_LIMITS
 from kitline.oci.json import encode, sorted_map
-from kitline.plugin.parent import PARENTS, Parent, parents_text
+from kitline.oci.media_types import BY_REFERENCE, PARENTS, RECIPE
+from kitline.plugin.parent import Parent, parents_text
 from kitline.store.progress import SILENT
 
 if TYPE_CHECKING:
@@ -24,9 +25,6 @@ if TYPE_CHECKING:
     from kitline.plugin.receipt import Receipt
     from kitline.store.interface import Store
     from kitline.store.progress import Progress
-
-BY_REFERENCE = "io.kitline.by-reference"
-RECIPE = "io.kitline.recipe"
 
 
 @dataclass(frozen=True, kw_only=True)
