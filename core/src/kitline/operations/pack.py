@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import ExitStack, closing
+from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
@@ -139,16 +139,12 @@ def pack_tree(
     from kitline.operations.lineage.parents import resolve_parents
     from kitline.operations.remotes import with_parents
 
-    with ExitStack() as stack:
-        stores = stack.enter_context(Stores(settings))
+    prepare = partial(prepare_landing, plugins, settings)
+    in_registry = is_registry(reference)
+    with Stores(settings) as stores, Alongside(prepare, progress) as landing:
         given = resolve_parents(stores, parents)
         options, made_from = with_parents(stores, tree.kitfile, options, given)
         store = stores.open_target(reference)
-        landing = None
-        if is_registry(reference):
-            landing = stack.enter_context(
-                Alongside(partial(prepare_landing, plugins, settings), progress)
-            )
         with closing(SqliteMemo(settings.memo_file, read=not rehash)) as memo:
             packed = pack_into(
                 tree,
@@ -157,7 +153,7 @@ def pack_tree(
                 memo=memo,
                 previous=lambda: _previous(store, reference),
                 concurrency=settings.concurrency,
-                progress=landing or progress,
+                progress=landing if in_registry else progress,
             )
         moved = [layer for layer in packed.layers if not layer.existed]
         result = land_kit(
@@ -166,7 +162,7 @@ def pack_tree(
             [(layer.part, layer.descriptor) for layer in packed.layers],
             reference,
             settings=settings,
-            plugins=landing.result() if landing else plugins,
+            plugins=landing.result() if in_registry else plugins,
             origin=origin,
             parents=made_from,
             statements=tuple(statements),
