@@ -42,8 +42,6 @@ WEIGHTS = bytes(range(256)) * 36_864
 SAID = f"with {len(WEIGHTS)} bytes and sent"
 CODE = b"a = 1\n"
 KINDS = ["s3", "google", "azure blob", "azure data lake", "sftp", "ftp", "hdfs"]
-
-
 CLOUDS = ["google", "azure blob", "azure data lake"]
 PATIENT_KINDS = [
     pytest.param(each, marks=pytest.mark.slow) if each in CLOUDS else each for each in KINDS

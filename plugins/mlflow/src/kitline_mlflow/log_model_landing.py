@@ -17,8 +17,9 @@ from kitline.plugin import PinnedReference, Reference, without_passwords
 
 from kitline_mlflow.importer import MODEL_ID, RUN_ID
 from kitline_mlflow.log_model_reference import LAYOUTS, Place
+from kitline_mlflow.redact import reason_of
 from kitline_mlflow.register import RegisteredVersion, register_version
-from kitline_mlflow.write_back import Landed, client_of, explain, import_command, tag_all
+from kitline_mlflow.write_back import Landed, client_of, import_command, tag_all
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -87,7 +88,7 @@ class Landing:
     def fail(self, source: str, cause: Exception, to: str = "") -> None:
         """Note that MLflow has the model and there is no kit of it."""
         to = to or self.place.template or "REFERENCE"
-        reason = str(cause) if isinstance(cause, KitlineError) else explain(cause)
+        reason = str(cause) if isinstance(cause, KitlineError) else reason_of(cause)
         self.error = NotPushed(
             f"MLflow has the model {source!r}, but its kit {to!r} was not made:"
             f" {without_passwords(reason)}{self._with_parts(source, to)}",
@@ -129,8 +130,9 @@ class Landing:
             )
             self.warnings += self.version.warnings
         except Exception as error:  # whatever MLflow raises: the kit is there
-            reason = explain(error)
-            self._not_told(f"{name!r} got no version: {reason}; run '{self._export(name)}'")
+            self._not_told(
+                f"{name!r} got no version: {reason_of(error)}; run '{self._export(name)}'"
+            )
 
     def finish(self, *, raises: bool) -> None:
         """Say what went wrong: warnings as such, a kit that did not land as it was asked for."""

@@ -10,8 +10,8 @@ import os
 import sys
 from typing import TYPE_CHECKING
 
-from kitline.errors import KitlineError, UsageError
-from kitline.plugin import Digest, WriteBack, without_passwords
+from kitline.errors import UsageError
+from kitline.plugin import Digest, WriteBack
 
 from kitline_mlflow import tags
 from kitline_mlflow.aliases import RULE, is_alias
@@ -33,20 +33,19 @@ def tell_promotion(event: PromotedEvent) -> WriteBack | None:
     """Move the aliases; what fails becomes a warning, since the stage stands."""
     if _names_no_server(event.origin):
         return None
-    from kitline_mlflow.write_back import explain
+    from kitline_mlflow.redact import reason_of
 
     reference = str(event.reference)
     try:
         server = _server(event.origin)
         moved = _move(server, event.digest, reference, event.stage)
     except Exception as error:  # whatever MLflow or its HTTP client raises: the stage stands
-        reason = str(error) if isinstance(error, KitlineError) else explain(error)
         call = f"kitline_mlflow.move_aliases({reference!r}, {event.stage!r})"
         return WriteBack(
             plugin="mlflow",
             target=f"alias {event.stage!r}",
             warning=f"MLflow's alias {event.stage!r} was not moved to {reference}:"
-            f" {without_passwords(' '.join(reason.split()))}; to try again call {call!r}",
+            f" {reason_of(error)}; to try again call {call!r}",
         )
     if not moved:
         return None

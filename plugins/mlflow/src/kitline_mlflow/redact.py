@@ -147,5 +147,10 @@ def clean_address(address: str) -> str:
     return urlunsplit((parts.scheme, netloc, parts.path, query, fragment))
 
 
+def reason_of(cause: str | Exception) -> str:
+    """Return what an error of MLflow or below it says, in one line and without secrets."""
+    return Redactor().text(" ".join(str(cause).split())) or type(cause).__name__
+
+
 def _is_secret_key(key: str) -> bool:
     return bool(_SECRET_KEY.search(key) or _PLAIN_TOKEN.match(key))

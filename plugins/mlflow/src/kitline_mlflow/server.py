@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, cast
 
 from kitline.errors import SourceError
 
-from kitline_mlflow.redact import Redactor, clean_address
+from kitline_mlflow.redact import clean_address, reason_of
 from kitline_mlflow.remote.folders import find_repository, list_files
 from kitline_mlflow.remote.hosts import check_artifact_host, check_azure_host
 from kitline_mlflow.server_address import SQLITE, may_name_folders, without_secrets
@@ -264,5 +264,4 @@ def _find_repository(location: str, tracking_uri: str) -> ArtifactRepository:
     except (MlflowException, SourceError):
         raise
     except Exception as cause:  # whatever the store's own client raises
-        said = Redactor().text(" ".join(str(cause).split())) or type(cause).__name__
-        raise SourceError(f"cannot open {clean_address(location)!r}: {said}") from cause
+        raise SourceError(f"cannot open {clean_address(location)!r}: {reason_of(cause)}") from cause

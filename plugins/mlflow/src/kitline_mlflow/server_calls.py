@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from kitline.errors import SourceError
 
-from kitline_mlflow.redact import Redactor
+from kitline_mlflow.redact import reason_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -65,8 +65,9 @@ class Calls:
         )
 
     def _failed(self, what: str, error: Exception) -> SourceError:
-        reason = Redactor().text(" ".join(str(error).split()))
-        return SourceError(f"cannot read {what} from the MLflow server {self._name!r}: {reason}")
+        return SourceError(
+            f"cannot read {what} from the MLflow server {self._name!r}: {reason_of(error)}"
+        )
 
 
 class _Missing(Exception):

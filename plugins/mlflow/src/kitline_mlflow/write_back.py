@@ -6,12 +6,12 @@ import shlex
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from kitline.errors import KitlineError
-from kitline.plugin import WriteBack, without_passwords
+from kitline.plugin import WriteBack
 
 from kitline_mlflow import tags
 from kitline_mlflow.importer import MODEL_ID, RUN_ID
 from kitline_mlflow.manifest_parents import parent_digests
+from kitline_mlflow.redact import reason_of
 from kitline_mlflow.server import Server
 
 if TYPE_CHECKING:
@@ -116,12 +116,5 @@ def _attempt(what: str, tag: Callable[[], None]) -> str:
     try:
         tag()
     except Exception as error:  # whatever MLflow or its HTTP client raises: the push stands
-        reason = str(error) if isinstance(error, KitlineError) else explain(error)
-        return f"{what} not tagged: {without_passwords(' '.join(reason.split()))}"
+        return f"{what} not tagged: {reason_of(error)}"
     return ""
-
-
-def explain(error: Exception) -> str:
-    """Return an error of MLflow or below it in one line without passwords."""
-    text = without_passwords(" ".join(str(error).split()))
-    return text or type(error).__name__

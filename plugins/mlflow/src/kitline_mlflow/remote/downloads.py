@@ -13,7 +13,7 @@ from kitline.errors import SourceError
 from kitline.plugin import LockedFolder
 
 from kitline_mlflow.local_files import open_local
-from kitline_mlflow.redact import Redactor
+from kitline_mlflow.redact import reason_of
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -43,5 +43,4 @@ class Downloads:
         try:
             self._artifacts._download_file(path, str(local))  # type: ignore[no-untyped-call] # MLflow
         except Exception as cause:  # whatever the store's own client raises
-            reason = Redactor().text(" ".join(str(cause).split()))
-            raise SourceError(f"cannot download {path!r}: {reason}") from cause
+            raise SourceError(f"cannot download {path!r}: {reason_of(cause)}") from cause

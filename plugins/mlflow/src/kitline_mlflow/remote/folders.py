@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from kitline.errors import SourceError
 
-from kitline_mlflow.redact import Redactor, clean_address
+from kitline_mlflow.redact import clean_address, reason_of
 from kitline_mlflow.remote.http import list_folder
 
 if TYPE_CHECKING:
@@ -72,6 +72,6 @@ def _list_folder(
     try:
         found = artifacts.list_artifacts(path)
     except Exception as cause:  # whatever the store's own client raises
-        where, reason = clean_address(artifacts.artifact_uri), " ".join(str(cause).split())
-        raise SourceError(f"cannot list {where!r}: {Redactor().text(reason)}") from cause
+        where = clean_address(artifacts.artifact_uri)
+        raise SourceError(f"cannot list {where!r}: {reason_of(cause)}") from cause
     return [(each.path, each.is_dir, each.file_size) for each in found]

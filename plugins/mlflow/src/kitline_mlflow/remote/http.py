@@ -12,7 +12,7 @@ from urllib.parse import quote, unquote
 
 from kitline.errors import SourceError
 
-from kitline_mlflow.redact import Redactor, clean_address
+from kitline_mlflow.redact import clean_address, reason_of
 from kitline_mlflow.remote.resuming import CHANGED
 
 if TYPE_CHECKING:
@@ -52,13 +52,16 @@ def list_folder(
             credentials, _LISTING, "GET", params={"path": asked}
         )
         augmented_raise_for_status(answer)  # type: ignore[no-untyped-call] # MLflow
-        rows = [
-            (str(row["path"]), bool(row.get("is_dir")), row.get("file_size"))
+        found = [
+            (
+                str(row["path"]),
+                bool(row.get("is_dir")),
+                None if (size := row.get("file_size")) is None else int(size),
+            )
             for row in answer.json().get("files", ())
         ]
-        found = [(name, folder, None if size is None else int(size)) for name, folder, size in rows]
     except (MlflowException, OSError, ValueError) as cause:
-        raise SourceError(f"cannot list {where!r}: {_reason(cause)}") from cause
+        raise SourceError(f"cannot list {where!r}: {reason_of(cause)}") from cause
     except (KeyError, TypeError, AttributeError) as cause:
         raise SourceError(f"cannot list {where!r}: the answer is no list of files") from cause
     for name, is_folder, size in found:
@@ -149,8 +152,3 @@ class _HttpAnswer:
                 return False
             count -= dropped
         return True
-
-
-def _reason(cause: Exception) -> str:
-    """Return what MLflow says, which is the whole address, without its password."""
-    return Redactor().text(" ".join(str(cause).split()))

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 from kitline.errors import SourceError
 from kitline.plugin import Closing
 
-from kitline_mlflow.redact import Redactor, clean_address
+from kitline_mlflow.redact import clean_address, reason_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -36,9 +36,8 @@ class RemoteFile(Generic[Artifacts]):
 
     def unreadable(self, reason: str | Exception) -> SourceError:
         """Return the error about a file that a place lists and does not give."""
-        said = Redactor().text(" ".join(str(reason).split())) or type(reason).__name__
         place = clean_address(str(self.artifacts.artifact_uri))
-        return SourceError(f"cannot read {self.path!r} at {place!r}: {said}")
+        return SourceError(f"cannot read {self.path!r} at {place!r}: {reason_of(reason)}")
 
 
 class Answer(Protocol):
@@ -96,36 +95,28 @@ class _ResumingStream(Closing):
             self._ask()
 
     def readinto(self, buffer: memoryview, /) -> int:
-        while self._answer is not None:
-            count = self._answer.readinto(buffer)
-            if not count and (count is None or not self._is_whole()):
-                self._again()
-                continue
-            self._position += count
-            if count and self._position == self._size:
-                self._see_end()
-            if self._size is not None and self._position > self._size:
-                raise self._wrong_size("at least ")
-            return count
-        return 0
+        count = self._next(buffer)
+        if count and self._position == self._size:
+            self._next(memoryview(bytearray(1)))  # nobody reads on who knows the size
+            self.close()
+        if self._size is not None and self._position > self._size:
+            raise self._wrong_size("at least ")
+        return count
 
     def close(self) -> None:
         if self._answer is not None:
             self._answer.close()
             self._answer = None
 
-    def _is_whole(self) -> bool:
-        return self._size is None or self._position == self._size
-
-    def _see_end(self) -> None:
-        """Ask for one byte more, as nobody reads on who knows the size."""
-        more = None
-        while more is None and self._answer is not None:
-            more = self._answer.readinto(memoryview(bytearray(1)))
-            if more is None:  # some see only here whether the file is still what it was
-                self._again()
-        self._position += more or 0
-        self.close()
+    def _next(self, buffer: memoryview) -> int:
+        """Read what comes next, and ask anew where it breaks; 0 at the end of the whole file."""
+        while self._answer is not None:
+            count = self._answer.readinto(buffer)
+            if count or (count == 0 and self._size in (None, self._position)):
+                self._position += count
+                return count
+            self._again()
+        return 0
 
     def _again(self) -> None:
         """Ask for the rest after a break."""
