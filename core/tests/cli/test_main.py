@@ -186,6 +186,39 @@ def test_a_reader_that_goes_away_is_no_error(folder: Path, words: list[str], str
     assert "error" not in (getattr(found, other) or "")
 
 
+@pytest.mark.parametrize("registered", ["before", "after"])
+def test_what_is_to_run_at_the_end_runs(registered: str) -> None:
+    lines = {
+        "before": "atexit.register(print, 'before')",
+        "import": "import kitline.cli.list_; from kitline.cli.main import main",
+        "after": "atexit.register(print, 'after')",
+    }
+    if registered == "after":
+        kept = [lines["import"], _at_the_end_of_a_verb(lines["after"])]
+    else:
+        kept = [lines["before"], lines["import"]]
+    code = "\n".join(["import atexit, sys", *kept, "sys.argv = ['kitline', 'list']", "main()"])
+
+    found = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=False
+    )
+
+    assert found.returncode == 0
+    assert found.stdout.splitlines() == [registered]
+
+
+def _at_the_end_of_a_verb(line: str) -> str:
+    """Return code that makes `kitline list` run a line, as a plugin would that starts something."""
+    return (
+        "import kitline.operations.list_ as verb\n"
+        "listed = verb.list_\n"
+        "def list_(*words, **options):\n"
+        f"    {line}\n"
+        "    return listed(*words, **options)\n"
+        "verb.list_ = list_"
+    )
+
+
 def test_closed_output_is_no_error(folder: Path) -> None:
     for words in ("pack iris -t iris:v1", "list"):
         command = f"{sys.executable} -m kitline {words} >&- 2>&-"

@@ -10,12 +10,14 @@ import signal
 import sys
 import threading
 from contextlib import contextmanager, suppress
+from functools import partial
 from importlib import import_module
 from typing import TYPE_CHECKING
 
 import click
 
 from kitline._version import VERSION
+from kitline.cli.frame_room import call_with_room
 from kitline.cli.options import printable_lines, progress_shown
 from kitline.errors import Cancelled, KitlineError, UsageError
 
@@ -134,14 +136,24 @@ def cli() -> None:
 def main(arguments: list[str] | None = None) -> None:
     """Run the command line and exit with a code of `errors.py`, 0 when all went well."""
     words = sys.argv[1:] if arguments is None else arguments
+    code: int | None = None
+
+    def leave() -> None:
+        if code is not None:
+            with suppress(OSError, ValueError):
+                _flush()
+            os._exit(code)
+
     if arguments is None:
-        _collect_garbage_rarely()
+        gc.set_threshold(200_000, 20, 20)  # no time for looking through modules for garbage
         sys.setswitchinterval(SWITCH_INTERVAL)
+        # the first to be registered comes last, when all threads have ended: none of the 70 ms
+        # that the interpreter takes to give back, one by one, what ends with it anyway
+        if not atexit._ncallbacks():
+            atexit.register(leave)
     try:
-        code = _run(words, as_json="--json" in words)
-        for stream in (sys.stdout, sys.stderr):
-            if stream is not None:  # None: closed by whoever started the program
-                stream.flush()
+        code = call_with_room(partial(_run, words, as_json="--json" in words))
+        _flush()
     except BrokenPipeError:
         _drop_output()
         code = 128 + signal.SIGPIPE
@@ -184,10 +196,10 @@ def _run(words: list[str], *, as_json: bool) -> int:
         return 1
 
 
-def _collect_garbage_rarely() -> None:
-    """Spend no time on looking through modules for garbage, neither at the start nor at the end."""
-    gc.set_threshold(200_000, 20, 20)
-    atexit.register(gc.freeze)  # 60 ms of the 70 that the interpreter takes to end
+def _flush() -> None:
+    for stream in (sys.stdout, sys.stderr):
+        if stream is not None:  # None: closed by whoever started the program
+            stream.flush()
 
 
 def _drop_output() -> None:
