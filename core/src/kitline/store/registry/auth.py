@@ -2,7 +2,7 @@
 
 The transport sends each request with `headers_for(url, scopes)`. On a 401 it calls
 `answer(response, scopes)` once for that request and, if that returns True, sends it again with
-fresh `headers_for`; a second 401 is final, and `refusal` words it.
+fresh `headers_for`; a second 401 is final, and `refusal` words it. What that takes is loaded then.
 """
 
 from __future__ import annotations
@@ -14,20 +14,21 @@ from typing import TYPE_CHECKING, Any
 from oras.auth.token import TokenAuth
 
 from kitline.errors import AccessDenied, AuthenticationFailed, MalformedContent, RegistryError
-from kitline.store.registry.challenge import Challenge, get_realm, parse_challenges
-from kitline.store.registry.credential import Credential
-from kitline.store.registry.credentials import Lookup, look_up_credential
 from kitline.store.registry.current_credential import CurrentCredential
 from kitline.store.registry.options import RetryPolicy
 from kitline.store.registry.origin import Origin
 from kitline.store.registry.scopes import Scope, join_scopes
-from kitline.store.registry.token_service import TokenService
-from kitline.store.registry.tokens import Token, TokenCache
+from kitline.store.registry.tokens import TokenCache
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     import requests
+
+    from kitline.store.registry.challenge import Challenge
+    from kitline.store.registry.credentials import Lookup
+    from kitline.store.registry.token_service import TokenService
+    from kitline.store.registry.tokens import Token
 
 
 class RegistryAuth(TokenAuth):  # type: ignore[misc]  # oras ships no type information
@@ -71,15 +72,13 @@ class RegistryAuth(TokenAuth):  # type: ignore[misc]  # oras ships no type infor
         self._tls_verify = verify
         self._timeout = timeout
         self._retry = retry or RetryPolicy()
-        self._credential = CurrentCredential(
-            registry,
-            find
-            or (
-                lambda: look_up_credential(
-                    registry, repository, username=username, password=password
-                )
-            ),
-        )
+
+        def look_up() -> Lookup:
+            from kitline.store.registry.credentials import look_up_credential
+
+            return look_up_credential(registry, repository, username=username, password=password)
+
+        self._credential = CurrentCredential(registry, find or look_up)
         self._lock = threading.RLock()
         self._service: TokenService | None = None
         self._wants_basic = False
@@ -200,12 +199,17 @@ class RegistryAuth(TokenAuth):  # type: ignore[misc]  # oras ships no type infor
             return False
 
     def _challenges(self, response: requests.Response) -> tuple[Challenge, ...]:
+        from kitline.store.registry.challenge import parse_challenges
+
         try:
             return parse_challenges(response.headers.get("WWW-Authenticate", ""))
         except MalformedContent as cause:
             raise self._unreadable(cause) from cause
 
     def _service_of(self, challenge: Challenge) -> TokenService:
+        from kitline.store.registry.challenge import get_realm
+        from kitline.store.registry.token_service import TokenService
+
         try:
             realm = get_realm(challenge, self._origin)
         except MalformedContent as cause:
@@ -245,6 +249,9 @@ class RegistryAuth(TokenAuth):  # type: ignore[misc]  # oras ships no type infor
 
     def set_basic_auth(self, username: str, password: str) -> None:
         """Use this user and password from now on."""
+        from kitline.store.registry.credential import Credential
+        from kitline.store.registry.credentials import Lookup
+
         credential = Credential.of(username, password, "the arguments")
         with self._lock:
             self._forget()

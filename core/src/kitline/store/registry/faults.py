@@ -9,7 +9,6 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-import requests
 from urllib3 import exceptions as urllib3_errors
 
 from kitline.errors import (
@@ -20,6 +19,7 @@ from kitline.errors import (
     RepositoryNotFound,
 )
 from kitline.oci.json import decode
+from kitline.store.registry.light_requests import requests
 from kitline.store.registry.retry import PASSING, retry_after
 
 ERROR_LIMIT = 64 << 10

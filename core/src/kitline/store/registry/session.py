@@ -11,13 +11,12 @@ import ipaddress
 import socket
 from typing import TYPE_CHECKING, Any, Final
 
-from requests.adapters import HTTPAdapter
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 
-if TYPE_CHECKING:
-    import requests
+from kitline.store.registry.light_requests import requests
 
+if TYPE_CHECKING:
     from kitline.store.registry.reach import Reach
 
 BLOCK_SIZE = 1 << 20
@@ -39,7 +38,7 @@ _CONNECTIONS: Final[dict[str, Any]] = {
 }
 
 
-class Adapter(HTTPAdapter):
+class Adapter(requests.adapters.HTTPAdapter):
     """Sends bodies in large blocks; each block has `send_timeout` seconds to leave."""
 
     def __init__(

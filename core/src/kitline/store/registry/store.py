@@ -8,12 +8,11 @@ from kitline.errors import AmbiguousReference, ManifestNotFound
 from kitline.oci.reference import Reference
 from kitline.store.closing import Closing
 from kitline.store.progress import SILENT
-from kitline.store.registry import blobs, manifests, referrers, removal, tags, upload
+from kitline.store.registry import blobs, manifests, referrers, tags, upload
 from kitline.store.registry.client import RegistryClient
 from kitline.store.registry.download import BlobStream
 from kitline.store.registry.limits import check_size, limits_of
 from kitline.store.registry.options import RegistryOptions
-from kitline.store.registry.probe import Probe, run_probe
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -24,6 +23,7 @@ if TYPE_CHECKING:
     from kitline.oci.reference import PinnedReference
     from kitline.store.interface import BlobSource, Store, StoredBlob
     from kitline.store.progress import Progress
+    from kitline.store.registry.probe import Probe
 
 
 class RegistryStore(Closing):
@@ -102,13 +102,19 @@ class RegistryStore(Closing):
         return referrers.list_referrers(self._client, subject, artifact_type=artifact_type)
 
     def remove_tag(self, tag: str) -> None:
+        from kitline.store.registry import removal
+
         removal.remove_tag(self._client, tag)
 
     def remove_manifest(self, digest: Digest) -> None:
+        from kitline.store.registry import removal
+
         removal.remove_manifest(self._client, digest)
 
     def probe(self) -> Probe:
         """Find out what works here, leaving nothing behind; for `kitline doctor`."""
+        from kitline.store.registry.probe import run_probe
+
         return run_probe(self._client)
 
     def check_login(self) -> None:

@@ -1,0 +1,82 @@
+"""What others import and hardly use is loaded when it is used, and not before."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+import pytest
+from kitline.store.registry.stand_in import standing_in
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+
+@pytest.fixture(name="heavy")
+def _heavy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """Return the name of a library that nobody has loaded yet."""
+    package = tmp_path / "heavy_tables"
+    package.mkdir()
+    (package / "__init__.py").write_text(
+        "LOADED = True\nfrom heavy_tables.about import __version__"
+    )
+    (package / "about.py").write_text("__version__ = '3.1'")
+    monkeypatch.syspath_prepend(tmp_path)
+    yield package.name
+    for name in [each for each in sys.modules if each.startswith(package.name)]:
+        del sys.modules[name]
+
+
+def test_what_is_imported_inside_gets_the_library_when_it_uses_it(heavy: str) -> None:
+    with standing_in(heavy, version_from="about"):
+        held = import_module(heavy)
+        assert (held.__name__, held.__version__) == (heavy, "3.1")
+        assert "LOADED" not in vars(held)
+    assert heavy not in sys.modules
+
+    assert held.LOADED
+    assert import_module(heavy) is not held
+
+
+def test_what_uses_it_at_once_gets_it_at_once(heavy: str) -> None:
+    with standing_in(heavy):
+        assert import_module(heavy).LOADED
+
+    assert "LOADED" in vars(import_module(heavy))
+
+
+def test_what_is_loaded_already_or_not_there_has_no_stand_in(heavy: str) -> None:
+    library = import_module(heavy)
+
+    with standing_in(heavy), standing_in("heavy_and_missing"):
+        assert import_module(heavy) is library
+        with pytest.raises(ImportError):
+            import_module("heavy_and_missing")
+
+
+def test_what_the_library_lacks_is_missed_there(heavy: str) -> None:
+    with standing_in(heavy):
+        held = import_module(heavy)
+
+    with pytest.raises(AttributeError, match=f"module '{heavy}' has no attribute 'nothing'"):
+        _ = held.nothing
+
+
+def test_speaking_to_registries_loads_no_tables_of_encodings_and_no_schemas() -> None:
+    code = (
+        "import sys, kitline.store.registry.store, requests\n"
+        "heavy = {'charset_normalizer', 'jsonschema'}\n"
+        "print(heavy & set(sys.modules))\n"
+        "answer = requests.Response()\n"
+        "answer._content = b'some text'\n"
+        "print(answer.apparent_encoding, heavy & set(sys.modules))"
+    )
+
+    found = subprocess.run(
+        [sys.executable, "-W", "error", "-c", code], capture_output=True, text=True, check=True
+    )
+
+    assert found.stdout.splitlines() == ["set()", "ascii {'charset_normalizer'}"]
