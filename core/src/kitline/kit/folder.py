@@ -131,12 +131,13 @@ class FolderTree:
                     f"{str(self.root)!r} has no such file or folder"
                 )
 
+    def _is_inside(self, path: str) -> bool:
+        """Tell whether a layer holds the path or is it."""
+        return any(layer in (".", path) or path.startswith(layer + "/") for layer in self._paths)
+
     def _is_wanted(self, path: str) -> bool:
         """Tell whether a layer holds the path, lies below it or is it."""
-        return any(
-            layer in (".", path) or path.startswith(layer + "/") or layer.startswith(path + "/")
-            for layer in self._paths
-        )
+        return self._is_inside(path) or any(layer.startswith(path + "/") for layer in self._paths)
 
     def _walk(self) -> Iterator[Entry]:
         rules = self._rules
@@ -160,7 +161,9 @@ class FolderTree:
 
     def _children(self, folder: Node) -> list[Node]:
         """List a folder in byte order, leaving out what no layer wants."""
-        found = [node for node in self._handles.children(folder) if self._is_wanted(node.path)]
+        found = self._handles.children(folder)
+        if not self._is_inside(folder.path):
+            found = [node for node in found if self._is_wanted(node.path)]
         found.sort(key=lambda node: os.fsencode(node.name))
         self._warn_of_clashes(found)
         return found
@@ -194,6 +197,7 @@ class FolderTree:
             size=node.status.st_size,
             open=file.open,
             fingerprint=file.fingerprint,
+            listed=file.listed,
             mtime_ns=node.status.st_mtime_ns,
         )
 

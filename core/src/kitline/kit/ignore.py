@@ -44,6 +44,8 @@ class IgnoreRules:
         self._patterns = [_read_pattern(text) for text in (*texts, *_ALWAYS)]
         self.has_exceptions = any(each.is_exception for each in self._patterns)
         """Whether something below an ignored folder may be kept."""
+        self._above: tuple[str, list[bool]] | None = None
+        """What holds for all names of the folder that was asked about last."""
 
     @classmethod
     def parse(cls, text: str) -> IgnoreRules:
@@ -52,15 +54,21 @@ class IgnoreRules:
 
     def ignores(self, path: str) -> bool:
         """Tell whether `path` (relative, `/`-separated) is left out."""
-        names = path.split("/")
-        above = ["/".join(names[: count + 1]) for count in range(len(names) - 1)]
+        folder = path.rpartition("/")[0]
+        above = self._above
+        if above is None or above[0] != folder:
+            above = self._above = (folder, self._matches_above(folder))
         ignored = False
-        for pattern in self._patterns:
-            if pattern.is_exception == ignored and (
-                pattern.matches(path) or any(map(pattern.matches, above))
-            ):
+        for pattern, is_above in zip(self._patterns, above[1], strict=True):
+            if pattern.is_exception == ignored and (is_above or pattern.matches(path)):
                 ignored = not ignored
         return ignored
+
+    def _matches_above(self, folder: str) -> list[bool]:
+        """Tell of each pattern whether it matches a folder or one that it lies in."""
+        names = folder.split("/") if folder else []
+        above = ["/".join(names[: count + 1]) for count in range(len(names))]
+        return [any(map(pattern.matches, above)) for pattern in self._patterns]
 
 
 def _read_lines(text: str) -> Iterable[str]:

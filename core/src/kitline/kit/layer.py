@@ -54,8 +54,7 @@ class TarLayer:
     def identity(self) -> str | None:
         """A text that stays equal while names, modes and files' fingerprints do.
 
-        None if a file has no fingerprint. Taken when first asked for; what is read later is
-        compared with it.
+        None if a file has no fingerprint. What is read later is compared with it.
         """
         hasher = Hasher()
         for start in range(0, len(self.entries), _BATCH):
@@ -70,9 +69,10 @@ class TarLayer:
         return f"tar-2/{hasher.digest()}"
 
     def fingerprint_of(self, index: int) -> Fingerprint | None:
-        """Return the fingerprint of an entry as it was when first asked for."""
+        """Return the fingerprint of an entry as it was listed, else when first asked for."""
         if index not in self._seen:
-            self._seen[index] = self.entries[index].fingerprint()
+            entry = self.entries[index]
+            self._seen[index] = entry.listed or entry.fingerprint()
         return self._seen[index]
 
     def open(self, offset: int = 0) -> ByteStream:

@@ -5,8 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import stat
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from kitline.errors import SourceChanged, SourceError
 from kitline.store.closing import Closing
@@ -22,8 +21,7 @@ _FILE_FLAGS: Final = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
 _KEPT_OPEN: Final = 32
 
 
-@dataclass(frozen=True, slots=True)
-class Node:
+class Node(NamedTuple):
     """One name in the tree: `path` as packed, `real` where it lies below the root."""
 
     path: str
@@ -138,13 +136,13 @@ def _bad_link(link: Node, reason: str) -> SourceError:
 class ListedFile:
     """A file as it was listed: opens it and tells whether it is still the same."""
 
-    __slots__ = ("_expected", "_folder", "_handles", "_name", "_path")
+    __slots__ = ("_folder", "_handles", "_name", "_path", "listed")
 
     def __init__(self, handles: FolderHandles, node: Node) -> None:
         self._handles = handles
         self._path = node.path
         self._folder, _, self._name = node.real.rpartition("/")
-        self._expected = fingerprint(node.status)
+        self.listed = fingerprint(node.status)
 
     def fingerprint(self) -> Fingerprint:
         """Read the fingerprint as it is now."""
@@ -171,7 +169,7 @@ class ListedFile:
             raise SourceError(f"cannot read {self._path!r}: {cause.strerror}") from cause
         stream = FileStream(fd)
         try:
-            if fingerprint(os.fstat(fd)) != self._expected:
+            if fingerprint(os.fstat(fd)) != self.listed:
                 raise _changed(self._path, "was written to")
             if offset:
                 os.lseek(fd, offset, os.SEEK_SET)

@@ -7,6 +7,7 @@ Source: measured from kit 1.15.0; Go archive/tar/{writer,format,strconv}.go.
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Final
 
 BLOCK: Final = 512
@@ -25,6 +26,8 @@ _OWNER = b"0001750\x000000000\x00"
 _NO_OWNER = b"0000000\x00" * 2
 _NO_TIME = b"00000000000\x00"
 _BLANK_SUM = b"        "
+_TAIL = BLOCK - 156
+"""Bytes of a header behind its checksum."""
 
 
 def encode_header(name: str, *, is_folder: bool, mode: int, size: int) -> bytes:
@@ -112,6 +115,12 @@ def _block(
     device: bytes = _DEVICE,
 ) -> bytes:
     head = b"%s%07o\0%s%011o\0%s" % (name.ljust(_NAME, b"\0"), mode, owner, size, _NO_TIME)
+    tail, its_sum = _tail(kind, device, prefix)
+    return b"%s%06o\0 %s" % (head, sum(head) + its_sum, tail)
+
+
+@lru_cache
+def _tail(kind: bytes, device: bytes, prefix: bytes) -> tuple[bytes, int]:
+    """Return what follows the checksum, and what it and the checksum's blank place add to that."""
     tail = b"%s%s%s%s%s%s" % (kind, bytes(_NAME), _MAGIC, bytes(64), device, prefix)
-    checksum = sum(head) + sum(tail) + sum(_BLANK_SUM)
-    return (b"%s%06o\0 %s" % (head, checksum, tail)).ljust(BLOCK, b"\0")
+    return tail.ljust(_TAIL, b"\0"), sum(tail) + sum(_BLANK_SUM)

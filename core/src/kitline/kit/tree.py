@@ -38,6 +38,8 @@ class Entry:
     """Opens the content at an offset in bytes."""
     fingerprint: Callable[[], Fingerprint | None] = field(default=lambda: None, compare=False)
     """Reads the fingerprint as it is now; None if the source has none."""
+    listed: Fingerprint | None = field(default=None, compare=False)
+    """The fingerprint when the entry was listed, if the source has read it then."""
     mtime_ns: int = field(default=0, compare=False)
     """Only looked at by raw layers with kept times."""
 
