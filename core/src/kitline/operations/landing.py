@@ -21,9 +21,9 @@ if TYPE_CHECKING:
     from kitline.oci.descriptor import Descriptor
     from kitline.oci.digest import Digest
     from kitline.oci.manifest import ImageManifest, Manifest
+    from kitline.operations.attached import Attached
     from kitline.operations.results import KitResult
     from kitline.operations.settings import Settings
-    from kitline.operations.statements import Attached
     from kitline.operations.stores import AnyReference
     from kitline.plugin.manager import Plugins
     from kitline.plugin.parent import Parent
@@ -78,12 +78,15 @@ def land(
     return Landed(previous=previous, warnings=tuple(warnings))
 
 
-def prepare_landing(plugins: Plugins | None, settings: Settings) -> Plugins:
+def prepare_landing(plugins: Plugins | None, settings: Settings, *, has_parents: bool) -> Plugins:
     """Load what landing in a registry takes, best while blobs are on their way."""
-    import kitline.operations.lineage.edges
+    if has_parents:
+        import kitline.operations.lineage.edges
+        import kitline.operations.provenance
     import kitline.operations.lineage.note
-    import kitline.operations.provenance
-    import kitline.operations.receipts  # noqa: F401
+    import kitline.operations.receipts
+    import kitline.operations.results
+    import kitline.plugin.ci  # noqa: F401
     from kitline.operations.defaults import plugins_or_default
 
     return plugins_or_default(plugins, settings)
@@ -110,18 +113,20 @@ def land_kit(
 
     In the local store its origin is kept instead, until it is pushed.
     """
+    from kitline.operations.attached import NOTHING_ATTACHED
     from kitline.operations.defaults import plugins_or_default
-    from kitline.operations.origins import remember_origin
-    from kitline.operations.provenance import attach_provenance
     from kitline.operations.receipts import make_receipt
     from kitline.operations.results import KitResult
 
     in_registry, tag = is_registry(reference), reference.tag
     landed = land(store, manifest, settings, tag=tag, in_registry=in_registry, may_move=move)
     said = [each for each in statements if provenance or each.predicate_type != PROVENANCE]
-    attached = _attach_statements(store, manifest, settings, said)
+    attached = _attach_statements(store, manifest, settings, said) if said else NOTHING_ATTACHED
     run = invocation or Invocation.from_environment()
-    if provenance and (run or not any(each.predicate_type == PROVENANCE for each in said)):
+    is_said = any(each.predicate_type == PROVENANCE for each in said)
+    if provenance and (run or (parents and not is_said)):
+        from kitline.operations.provenance import attach_provenance
+
         attached += attach_provenance(
             store, manifest, settings, invocation=run, parents=parents, origin=origin
         )
@@ -142,6 +147,8 @@ def land_kit(
             receipt=receipt,
         )
     elif origin is not None:
+        from kitline.operations.origins import remember_origin
+
         remember_origin(settings, manifest.digest, origin)
     return KitResult(
         reference=store.pin(manifest.digest),
@@ -183,12 +190,15 @@ def note_lineage(
     attached: Attached,
 ) -> tuple[str, ...]:
     """Note in the index, and beside its parents, a kit that landed in a registry."""
-    from kitline.operations.lineage.edges import write_edges
     from kitline.operations.lineage.note import note_landed
 
     note_landed(settings, store.name, manifest, kitfile=kitfile, tag=tag, attached=attached)
     pinned = store.pin(manifest.digest)
-    return write_edges(settings, pinned, parents) if isinstance(pinned, PinnedReference) else ()
+    if not parents or not isinstance(pinned, PinnedReference):
+        return ()
+    from kitline.operations.lineage.edges import write_edges
+
+    return write_edges(settings, pinned, parents)
 
 
 def tell_tools(

@@ -139,7 +139,8 @@ def pack_tree(
     from kitline.operations.lineage.parents import resolve_parents
     from kitline.operations.remotes import with_parents
 
-    prepare = partial(prepare_landing, plugins, settings)
+    parents = tuple(parents)
+    prepare = partial(prepare_landing, plugins, settings, has_parents=bool(parents))
     in_registry = is_registry(reference)
     with Stores(settings) as stores, Alongside(prepare, progress) as landing:
         given = resolve_parents(stores, parents)

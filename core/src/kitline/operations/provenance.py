@@ -13,7 +13,8 @@ from kitline.errors import KitlineError, UsageError
 from kitline.oci import media_types
 from kitline.oci.json import decode
 from kitline.oci.reference import Reference
-from kitline.operations.statements import NOTHING_ATTACHED, Attached, attach, find_statements
+from kitline.operations.attached import NOTHING_ATTACHED, Attached
+from kitline.operations.statements import attach, find_statements
 from kitline.plugin.invocation import BUILDER, Invocation
 from kitline.plugin.redact import without_passwords
 from kitline.plugin.slsa import PREDICATE_TYPE, provenance

@@ -18,6 +18,7 @@ from kitline.errors import (
     VerificationError,
 )
 from kitline.oci import media_types
+from kitline.operations.attached import Attached
 from kitline.operations.defaults import settings_or_default
 from kitline.operations.stores import Found, Stores, find_manifest, read_reference
 from kitline.store.source import BytesSource
@@ -75,26 +76,6 @@ class AttachedStatement:
         if self.predicate is not None:
             result["predicate"] = dict(self.predicate)
         return result
-
-
-@dataclass(frozen=True, kw_only=True)
-class Attached:
-    """What attaching several statements did."""
-
-    said: tuple[tuple[Digest, Statement], ...] = ()
-    """Each statement with the digest of its referrer."""
-    warnings: tuple[str, ...] = ()
-
-    @property
-    def digests(self) -> tuple[Digest, ...]:
-        """The digests of the referrers."""
-        return tuple(digest for digest, _ in self.said)
-
-    def __add__(self, other: Attached) -> Attached:
-        return Attached(said=self.said + other.said, warnings=self.warnings + other.warnings)
-
-
-NOTHING_ATTACHED = Attached()
 
 
 def attest(

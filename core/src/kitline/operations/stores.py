@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING
 from kitline.errors import ManifestNotFound, TagNotFound, UsageError
 from kitline.oci.digest import Digest
 from kitline.oci.reference import LayoutReference, Reference, parse_reference
-from kitline.promotion.names import find_record_tag
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -245,6 +244,8 @@ def is_own_tag(tag: str) -> bool:
     """Tell whether a tag is kitline's or cosign's own: keep tags, referrers, fallback indexes."""
     if tag.startswith(("kit-", "sha256-")) or (len(tag) > 33 and tag[32] == "."):
         return True
+    from kitline.promotion.names import find_record_tag
+
     return find_record_tag(tag) is not None
 
 

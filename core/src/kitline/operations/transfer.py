@@ -20,8 +20,8 @@ from kitline.store.progress import SILENT
 
 if TYPE_CHECKING:
     from kitline.oci.manifest import Manifest
+    from kitline.operations.attached import Attached
     from kitline.operations.settings import Settings
-    from kitline.operations.statements import Attached
     from kitline.operations.stores import AnyReference
     from kitline.plugin.manager import Plugins
     from kitline.plugin.records import WriteBack
@@ -193,9 +193,9 @@ def _transfer(
     *,
     in_registry: bool,
 ) -> KitResult:
+    from kitline.operations.attached import NOTHING_ATTACHED
     from kitline.operations.origins import find_origin
     from kitline.operations.provenance import attach_provenance
-    from kitline.operations.statements import NOTHING_ATTACHED
     from kitline.store.copy import copy_kit
 
     settings = choices.settings

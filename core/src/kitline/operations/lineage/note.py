@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
     from kitline.kit.kitfile import Kitfile
     from kitline.oci.manifest import Manifest
+    from kitline.operations.attached import Attached
     from kitline.operations.settings import Settings
-    from kitline.operations.statements import Attached
 
 _log = logging.getLogger(__name__)
 
