@@ -113,7 +113,8 @@ def main() -> None:
     """Make the data, run the rounds, print the figures."""
     asked = parse()
     asked.dir.mkdir(exist_ok=True)
-    for package in ("kitline", "kitline_mlflow"):
+    plugins = (f"kitline_{tool}" for tool in ("airflow", "dvc", "kfp", "mlflow"))
+    for package in ("kitline", *plugins):
         # As pip leaves an installed package: compiled, whatever this environment says of that.
         found = find_spec(package)
         assert found is not None
