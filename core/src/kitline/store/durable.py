@@ -124,9 +124,8 @@ def _set_direct(fd: int, *, on: bool) -> bool:
         return False
     import fcntl
 
-    flags = fcntl.fcntl(fd, fcntl.F_GETFL)
-    try:
-        fcntl.fcntl(fd, fcntl.F_SETFL, flags | _O_DIRECT if on else flags & ~_O_DIRECT)
+    try:  # the only one of the flags that can be switched which files here ever have
+        fcntl.fcntl(fd, fcntl.F_SETFL, _O_DIRECT if on else 0)
     except OSError:
         return False
     return on
