@@ -155,11 +155,9 @@ class _TarStream(Closing):
         return count
 
     def _end_content(self) -> None:
-        entry = self._layer.entries[self._index]
-        if self._content is not None:
-            self._content.close()
-            self._content = None
-        check_unchanged(entry, self._layer.fingerprint_of(self._index))
+        entry, content = self._layer.entries[self._index], self._content
+        check_unchanged(entry, self._layer.fingerprint_of(self._index), content)
+        self.close()
         self._pending = memoryview(_ZEROS)[: padding(entry.size or 0)]
 
     def close(self) -> None:
@@ -168,13 +166,21 @@ class _TarStream(Closing):
             self._content = None
 
 
-def check_unchanged(entry: Entry, before: Fingerprint | None) -> None:
-    """Compare an entry's fingerprint with `before`, once it has been read.
+def check_unchanged(
+    entry: Entry, before: Fingerprint | None, content: ByteStream | None = None
+) -> None:
+    """Compare an entry's fingerprint with `before`, once it has been read from `content`.
+
+    A stream that can tell the fingerprint of what it reads is asked: that is the file that was
+    read, whatever has its name by now.
 
     Raises:
         SourceChanged: if they differ.
     """
-    if before is not None and entry.fingerprint() != before:
+    if before is None:
+        return
+    now = getattr(content, "fingerprint", entry.fingerprint)
+    if now() != before:
         raise _changed(entry, "was written to")
 
 

@@ -191,6 +191,10 @@ class FileStream(Closing):
         """Fill the front of `buffer`; return how many bytes, 0 only at the end."""
         return os.readv(self._fd, [buffer]) if len(buffer) else 0
 
+    def fingerprint(self) -> Fingerprint:
+        """Return the fingerprint of the file as it is now."""
+        return fingerprint(os.fstat(self._fd))
+
     def close(self) -> None:
         """Close the file; again is no error."""
         if self._fd >= 0:
