@@ -6,13 +6,14 @@ Their names come from the metadata of what is installed, so that listing them im
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
 import click
 
 from kitline.errors import KitlineError, PluginError
+from kitline.frozen import dataclass
 from kitline.plugin.entry_points import find_entry_points
 from kitline.plugin.known_tools import find_known_tool
 from kitline.plugin.status import (

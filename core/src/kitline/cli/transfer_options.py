@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import functools
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
 from kitline.cli import options
+from kitline.frozen import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -7,10 +7,10 @@ with the layer. Nothing is moved out of staging before digest, size and diff id 
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from kitline.errors import DigestMismatch, SizeMismatch, UnsafeLayer
+from kitline.frozen import dataclass
 from kitline.kit.decompress import open_decompressed
 from kitline.kit.layer_path import check_layer_path
 from kitline.kit.layer_writer import RawWriter, TarWriter

@@ -6,9 +6,10 @@ Source: kit 1.15.0 as measured (order, what is left out when empty, what YAML re
 from __future__ import annotations
 
 import dataclasses
-from dataclasses import dataclass
 from functools import cache
 from typing import Any, Literal
+
+from kitline.frozen import dataclass
 
 Kind = Literal["text", "texts", "free", "digest", "object", "objects"]
 

@@ -4,15 +4,14 @@ Texts are empty where the file says nothing. `extra` holds keys that kitline doe
 kept when a config is written again. Parts are what has a layer of its own.
 """
 
-# ruff: noqa: RUF009  key and its kin return dataclasses.field(…)
-
 from __future__ import annotations
 
 import posixpath
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 from kitline.errors import InvalidReference
+from kitline.frozen import dataclass
 from kitline.kit.keys import key, layer_diff_id, layer_digest, text
 from kitline.oci.reference import Reference
 

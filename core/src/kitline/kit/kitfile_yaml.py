@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import difflib
 import math
-from dataclasses import dataclass
 from typing import Any
 
 from kitline.errors import KitfileError
+from kitline.frozen import dataclass
 from kitline.kit import kitfile as values
 from kitline.kit.go_scalars import BINARY, MERGE, NULL, STR, read_scalar, tag_of_scalar
 from kitline.kit.keys import Key, keys_of

@@ -6,9 +6,9 @@ Sources: kit 1.15.0 for ModelKits, ModelPack specification 0.0.7 for `cncf` and 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Literal, cast
 
+from kitline.frozen import dataclass
 from kitline.oci import media_types
 
 if TYPE_CHECKING:

@@ -5,10 +5,10 @@ Reads kits of every kit release, ModelPack kits of kit and modctl, and indexes o
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from kitline.errors import InvalidConfig, NotAModelKit
+from kitline.frozen import dataclass
 from kitline.kit.kit_config import from_config
 from kitline.kit.modelpack import kitfile_from_modelpack
 from kitline.kit.pairing import pair_parts

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import time
 from collections import defaultdict
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import cache, partial
 from typing import TYPE_CHECKING
 
 from kitline.errors import SourceError
+from kitline.frozen import dataclass
 from kitline.kit.kit_config import to_config
 from kitline.kit.layer import TarLayer
 from kitline.kit.layer_entries import layer_entries

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from kitline.frozen import dataclass
 from kitline.kit.memo import NO_MEMO
 from kitline.kit.pack import hash_layer, plan_layers
 from kitline.kit.spool import Spool

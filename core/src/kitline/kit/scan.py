@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from kitline.errors import InvalidConfig
+from kitline.frozen import dataclass
 from kitline.kit.decompress import open_decompressed
 from kitline.kit.extract import raw_mode
 from kitline.kit.layer_kind import find_filepath, layer_kind

@@ -5,7 +5,6 @@ Steps: 1 pick layers, 2 extract each into staging while it is verified, 3 the Ki
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from kitline.errors import (
@@ -15,6 +14,7 @@ from kitline.errors import (
     MalformedContent,
     VerificationError,
 )
+from kitline.frozen import dataclass
 from kitline.kit.extract import extract_raw, extract_tar
 from kitline.kit.layer_kind import layer_kind
 from kitline.kit.limits import DEFAULT_LIMITS

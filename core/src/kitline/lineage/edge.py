@@ -8,10 +8,10 @@ manifest says the same.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from kitline.errors import InvalidDigest, InvalidReference
+from kitline.frozen import dataclass
 from kitline.oci import media_types
 from kitline.oci.digest import Digest
 from kitline.oci.manifest import EMPTY_CONFIG, ImageManifest

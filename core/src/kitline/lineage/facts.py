@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from kitline.errors import InvalidDigest, InvalidReference
+from kitline.frozen import dataclass
 from kitline.oci import media_types
 from kitline.oci.digest import Digest
 from kitline.oci.json import decode

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import sqlite3
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from kitline.errors import IndexDamaged, StoreError
+from kitline.frozen import dataclass
 from kitline.lineage.facts import KitFacts, StatedFacts
 
 if TYPE_CHECKING:

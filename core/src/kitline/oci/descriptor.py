@@ -8,11 +8,12 @@ from __future__ import annotations
 import base64
 import binascii
 import re
-from dataclasses import dataclass, field
+from dataclasses import field
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from kitline.errors import InvalidDescriptor, InvalidDigest
+from kitline.frozen import dataclass
 from kitline.oci.digest import Digest
 from kitline.oci.json import sorted_map
 

@@ -5,11 +5,12 @@ Source: OCI image specification, manifest.md and image-index.md.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from kitline.errors import InvalidDescriptor, InvalidManifest
+from kitline.frozen import dataclass
 from kitline.oci import media_types
 from kitline.oci.descriptor import Descriptor, check_media_type, read_annotations
 from kitline.oci.digest import Digest

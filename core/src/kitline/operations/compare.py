@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from kitline.errors import UsageError
+from kitline.frozen import dataclass
 from kitline.kit.load import load_kit
 from kitline.operations.compare_facts import find_metrics, find_parameters, find_said
 from kitline.operations.defaults import settings_or_default

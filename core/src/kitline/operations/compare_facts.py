@@ -5,9 +5,10 @@ What comes from statements is a claim; with an authority only what that one sign
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING, Any
 
+from kitline.frozen import dataclass
 from kitline.operations.statements import find_statements
 from kitline.trust.predicate_types import EVALUATION, MLFLOW_RUN
 from kitline.trust.verify import examine

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from kitline.frozen import dataclass
 from kitline.kit.kit_config import to_json
 from kitline.kit.load import load_kit
 from kitline.kit.partitions import shared_paths

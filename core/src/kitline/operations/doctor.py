@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from kitline.errors import KitlineError, UsageError
+from kitline.frozen import dataclass
 from kitline.oci.reference import Reference
 from kitline.operations.defaults import settings_or_default
 from kitline.operations.stores import Stores

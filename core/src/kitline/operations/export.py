@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from kitline.frozen import dataclass
 from kitline.kit.load import load_kit
 from kitline.operations.defaults import plugins_or_default, settings_or_default
 from kitline.operations.import_ import import_context

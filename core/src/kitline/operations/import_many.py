@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import shlex
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from kitline.errors import Cancelled, KitlineError, PluginError, UsageError, WriteBackFailed
+from kitline.frozen import dataclass
 from kitline.operations.defaults import plugins_or_default, settings_or_default
 from kitline.operations.import_ import import_, import_context
 from kitline.operations.stores import Stores

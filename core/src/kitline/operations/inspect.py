@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from kitline.frozen import dataclass
 from kitline.kit.kit_config import to_json as kitfile_json
 from kitline.kit.load import load_kit
 from kitline.oci import media_types

@@ -6,10 +6,10 @@ provenance, derived edges beside its parents, hooks.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from kitline.errors import RegistryError, TagConflict, WriteBackFailed
+from kitline.frozen import dataclass
 from kitline.oci.reference import PinnedReference, Reference
 from kitline.plugin.invocation import Invocation
 from kitline.trust.predicate_types import PROVENANCE

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from kitline.errors import KitlineError, RepositoryNotFound
+from kitline.frozen import dataclass
 from kitline.kit.load import kit_format, load_kit
 from kitline.oci.manifest import ImageManifest
 from kitline.operations.defaults import settings_or_default

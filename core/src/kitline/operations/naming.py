@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from kitline.errors import InvalidReference, UsageError
+from kitline.frozen import dataclass
 from kitline.oci.digest import Digest
 from kitline.oci.reference import check_tag
 from kitline.operations.defaults import settings_or_default

@@ -8,11 +8,12 @@ below it in this order said; so can the policy file of `KITLINE_POLICY`.
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import field, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kitline.errors import InvalidSetting, UsageError
+from kitline.frozen import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

@@ -5,10 +5,10 @@ A tag is resolved once, in the store that the reference names; the digest is wha
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from kitline.errors import UsageError
+from kitline.frozen import dataclass
 from kitline.operations.defaults import settings_or_default
 from kitline.operations.stores import Stores, find_manifest, read_reference
 from kitline.trust import predicate_types

@@ -7,7 +7,7 @@ may still grow.
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING, Any
 
 from kitline.errors import (
@@ -17,6 +17,7 @@ from kitline.errors import (
     RegistryUnreachable,
     VerificationError,
 )
+from kitline.frozen import dataclass
 from kitline.oci import media_types
 from kitline.operations.attached import Attached
 from kitline.operations.defaults import settings_or_default

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import os
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from kitline.errors import ManifestNotFound, TagNotFound, UsageError
+from kitline.frozen import dataclass
 from kitline.oci.digest import Digest
 from kitline.oci.reference import LayoutReference, Reference, parse_reference
 

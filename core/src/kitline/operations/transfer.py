@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from kitline.errors import KitlineError, NotFound, UsageError
+from kitline.frozen import dataclass
 from kitline.oci.manifest import ImageManifest
 from kitline.oci.reference import Reference
 from kitline.operations.defaults import plugins_or_default, settings_or_default

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kitline.errors import SourceError
+from kitline.frozen import dataclass
 from kitline.kit.filters import parse_filters
 from kitline.kit.kitfile import clean_path
 from kitline.kit.kitfile_write import write_kitfile

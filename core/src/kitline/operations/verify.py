@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kitline.errors import NotSigned, UsageError
+from kitline.frozen import dataclass
 from kitline.oci import media_types
 from kitline.operations.defaults import settings_or_default
 from kitline.operations.inspect import read_by_reference

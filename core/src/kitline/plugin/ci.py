@@ -8,10 +8,10 @@ Buildkite and Jenkins.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from kitline.errors import UsageError
+from kitline.frozen import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

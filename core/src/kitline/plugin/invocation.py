@@ -9,11 +9,12 @@ from __future__ import annotations
 import json
 import os
 import re
-from dataclasses import dataclass, field, fields
+from dataclasses import field, fields
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from kitline.errors import UsageError
+from kitline.frozen import dataclass
 from kitline.oci.json import decode
 
 if TYPE_CHECKING:

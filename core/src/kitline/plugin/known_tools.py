@@ -5,7 +5,7 @@ Data only. It makes error messages helpful, and keeps a plugin from claiming ano
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from kitline.frozen import dataclass
 
 
 @dataclass(frozen=True, kw_only=True)

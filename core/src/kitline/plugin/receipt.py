@@ -5,10 +5,11 @@ Its shape is promised to other programs: design.md section 9.
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from kitline.errors import InvalidDigest, MalformedContent
+from kitline.frozen import dataclass
 from kitline.oci.digest import Digest
 from kitline.plugin.parent import Parent
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING
 
+from kitline.frozen import dataclass
 from kitline.kit.limits import DEFAULT_LIMITS
 from kitline.oci.json import encode, sorted_map
 from kitline.oci.media_types import BY_REFERENCE, PARENTS, RECIPE

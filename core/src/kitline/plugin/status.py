@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING
 
+from kitline.frozen import dataclass
 from kitline.plugin.offers import describe_error
 
 if TYPE_CHECKING:

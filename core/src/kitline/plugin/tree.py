@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import partial
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
+from kitline.frozen import dataclass
 from kitline.kit.tree import Entry
 from kitline.store.source import BytesSource
 

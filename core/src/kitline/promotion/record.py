@@ -6,10 +6,11 @@ whoever wrote it; only a signature says more.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING, Any
 
 from kitline.errors import KitlineError, MalformedContent
+from kitline.frozen import dataclass
 from kitline.oci.digest import Digest
 from kitline.oci.media_types import PROMOTION
 from kitline.promotion.names import SEQ_LIMIT, check_stage, record_tag

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 import tarfile  # noqa: TID251 – an oci-archive is not a layer
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from kitline.errors import InvalidDigest, InvalidManifest
+from kitline.frozen import dataclass
 from kitline.oci.digest import Digest
 from kitline.store.layout_index import INDEX_FILE, LAYOUT_FILE
 from kitline.store.locate import BLOB_FOLDER

@@ -7,7 +7,6 @@ is not there, and whoever sees the tag finds the signatures too.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -19,6 +18,7 @@ from kitline.errors import (
     SizeMismatch,
     VerificationError,
 )
+from kitline.frozen import dataclass
 from kitline.oci import media_types
 from kitline.oci.manifest import ImageIndex, ImageManifest
 from kitline.store.interface import SizeChecker

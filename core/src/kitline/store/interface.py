@@ -7,9 +7,9 @@ tags. Methods may be called from several threads at once.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
+from kitline.frozen import dataclass
 from kitline.store.progress import SILENT
 
 if TYPE_CHECKING:

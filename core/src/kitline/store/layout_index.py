@@ -6,11 +6,12 @@ are kept as they are.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from kitline.errors import InvalidDescriptor, InvalidManifest
+from kitline.frozen import dataclass
 from kitline.oci import media_types
 from kitline.oci.descriptor import Descriptor
 from kitline.oci.json import decode, encode, sorted_map

@@ -9,10 +9,10 @@ from __future__ import annotations
 import math
 import os
 import time
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from kitline.errors import KitlineError, ManifestNotFound
+from kitline.frozen import dataclass
 from kitline.oci.digest import Digest
 from kitline.store.ingest import Leftovers, prune_ingest
 from kitline.store.locate import BLOB_FOLDER

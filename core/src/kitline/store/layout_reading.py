@@ -6,7 +6,7 @@ Readers need no lock: the index is only ever replaced whole, and blobs never cha
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from kitline.errors import (
@@ -18,6 +18,7 @@ from kitline.errors import (
     ManifestNotFound,
     SizeMismatch,
 )
+from kitline.frozen import dataclass
 from kitline.oci import media_types
 from kitline.oci.digest import Digest
 from kitline.oci.manifest import SIZE_LIMIT, ImageIndex, Manifest

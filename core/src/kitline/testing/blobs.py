@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from kitline.frozen import dataclass
 from kitline.testing.exchange import Answer, error
 
 if TYPE_CHECKING:

@@ -7,8 +7,9 @@ import io
 import json
 import os
 import sys
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+
+from kitline.frozen import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

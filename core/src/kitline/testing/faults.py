@@ -8,8 +8,10 @@ never).
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING, Literal
+
+from kitline.frozen import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

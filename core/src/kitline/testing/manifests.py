@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
+from kitline.frozen import dataclass
 from kitline.testing.content import IMAGE_INDEX, StoredManifest, digest_of
 from kitline.testing.exchange import Answer, error
 

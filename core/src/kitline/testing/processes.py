@@ -13,10 +13,10 @@ import shutil
 import socket
 import subprocess
 import time
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
+from kitline.frozen import dataclass
 from kitline.testing.environment import clean_environment
 
 if TYPE_CHECKING:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
+from kitline.frozen import dataclass
 from kitline.testing.blobs import Blobs
 from kitline.testing.exchange import Answer, Call, error
 from kitline.testing.manifests import Manifests

@@ -7,10 +7,10 @@ where the specification leaves a choice.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import urlencode
 
+from kitline.frozen import dataclass
 from kitline.testing.content import Upload, digest_of
 from kitline.testing.exchange import Answer, Disconnect, error
 

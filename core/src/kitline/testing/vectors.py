@@ -9,10 +9,10 @@ from __future__ import annotations
 import base64
 import json
 import os
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from kitline.frozen import dataclass
 from kitline.testing.trees import File, Folder, Link, write_tree
 
 if TYPE_CHECKING:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING, Protocol
 
 from kitline.errors import FailedCheck, UnusableKey
+from kitline.frozen import dataclass
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -8,9 +8,10 @@ Source: sigstore protobuf-specs, `sigstore_bundle.proto`; the referrer's form wa
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from kitline.errors import FailedCheck
+from kitline.frozen import dataclass
 from kitline.oci import media_types
 from kitline.oci.descriptor import Descriptor
 from kitline.oci.digest import Digest

@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import base64
 import binascii
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING, Any
 
 from kitline.errors import FailedCheck
+from kitline.frozen import dataclass
 from kitline.trust.keys import sign_checked
 
 if TYPE_CHECKING:

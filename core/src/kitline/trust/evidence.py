@@ -9,10 +9,11 @@ payload does.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING, Any
 
 from kitline.errors import FailedCheck, MalformedContent
+from kitline.frozen import dataclass
 from kitline.oci.json import decode
 from kitline.store.verify import read_verified
 from kitline.trust import predicate_types

@@ -6,9 +6,10 @@ Several gates are never merged: a kit has to pass all of them, so that adding on
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING
+
+from kitline.frozen import dataclass
 
 if TYPE_CHECKING:
     from pathlib import Path

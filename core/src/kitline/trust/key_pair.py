@@ -6,10 +6,10 @@ Neither file is ever overwritten, and only the owner can read the private key.
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from kitline.errors import TargetError
+from kitline.frozen import dataclass
 from kitline.trust import encrypted_key
 from kitline.trust.key_files import write_pem
 from kitline.trust.keys import PrivateKey

@@ -8,10 +8,11 @@ same again gives the same bytes. `cryptography` is loaded when the first key is 
 from __future__ import annotations
 
 import base64
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING, Protocol
 
 from kitline.errors import UnusableKey
+from kitline.frozen import dataclass
 from kitline.oci.digest import Digest
 
 if TYPE_CHECKING:

@@ -6,11 +6,12 @@ its credentials from where it always does.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from kitline.errors import UnusableKey
+from kitline.frozen import dataclass
 from kitline.trust.key_files import read_public_key
 from kitline.trust.keys import public_key
 

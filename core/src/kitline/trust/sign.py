@@ -6,10 +6,10 @@ key, nor an attestation of the same content.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from kitline.errors import UsageError
+from kitline.frozen import dataclass
 from kitline.store.source import BytesSource
 from kitline.trust import predicate_types
 from kitline.trust.authority import KeyAuthority

@@ -11,10 +11,11 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING, Any
 
 from kitline.errors import MalformedContent, UsageError
+from kitline.frozen import dataclass
 from kitline.oci import media_types
 from kitline.oci.descriptor import Descriptor
 from kitline.oci.digest import Digest

@@ -7,11 +7,11 @@ add any number of them.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
 from kitline.errors import FailedCheck, MalformedContent, NotFound, NotSigned, VerificationError
+from kitline.frozen import dataclass
 from kitline.oci import media_types
 from kitline.oci.manifest import ImageManifest
 from kitline.trust import bundle, evidence, predicate_types

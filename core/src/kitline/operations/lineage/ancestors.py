@@ -5,9 +5,10 @@ A store that holds them all answers then as the places that they came from did.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from kitline.frozen import dataclass
 from kitline.lineage.index import LineageIndex
 from kitline.lineage.query import find_claims
 from kitline.operations.lineage.index import open_index, refresh_local

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from kitline.errors import HasChildren
+from kitline.frozen import dataclass
 from kitline.lineage.query import find_children
 from kitline.operations.lineage.index import open_index, refresh_local
 from kitline.operations.lineage.scan import LOCAL

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from kitline.errors import IndexDamaged, KitlineError, StoreError, UsageError
+from kitline.frozen import dataclass
 from kitline.lineage.index import LineageIndex
 from kitline.oci.reference import LayoutReference, Reference, parse_reference
 from kitline.operations.defaults import settings_or_default

@@ -8,10 +8,10 @@ it is the one.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
 from kitline.errors import InvalidReference, KitlineError, RegistryUnreachable
+from kitline.frozen import dataclass
 from kitline.oci.digest import Digest
 from kitline.oci.json import decode
 from kitline.oci.manifest import ImageIndex

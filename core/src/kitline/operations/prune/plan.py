@@ -7,11 +7,12 @@ made from it still exists somewhere, or because a kit that stays descends from i
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import field
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any
 
 from kitline.errors import KitlineError
+from kitline.frozen import dataclass
 from kitline.oci.manifest import ImageManifest
 from kitline.oci.reference import Reference
 from kitline.operations.claimed import ClaimedPlaces

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from kitline.errors import NotFound, RegistryError, UsageError
+from kitline.frozen import dataclass
 from kitline.operations.defaults import settings_or_default
 from kitline.operations.prune.plan import Plan, Rules, make_plan
 from kitline.operations.prune.survey import StageWatch, survey

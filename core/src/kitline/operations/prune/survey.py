@@ -9,12 +9,13 @@ from __future__ import annotations
 import json
 import os
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING
 
 from kitline.errors import KitlineError, NotFound
+from kitline.frozen import dataclass
 from kitline.kit.load import kit_format
 from kitline.oci import media_types
 from kitline.oci.digest import Digest

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING, Any
 
+from kitline.frozen import dataclass
 from kitline.kit.load import load_kit
 from kitline.oci.descriptor import Descriptor
 from kitline.oci.digest import Digest

@@ -11,11 +11,12 @@ from __future__ import annotations
 import random
 import secrets
 import time
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from kitline.errors import PromotionLost, ReferenceMoved, StoreError, TagConflict, UsageError
+from kitline.frozen import dataclass
 from kitline.operations.stages.records import RecordReader, write_record
 from kitline.promotion.exclusive import exclusive
 from kitline.promotion.names import SEQ_LIMIT

@@ -9,11 +9,12 @@ was asked for, (5) the statement's form and subject, (6) the fields, and the sta
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from functools import partial
 from typing import TYPE_CHECKING
 
 from kitline.errors import MalformedContent, NotFound, VerificationError
+from kitline.frozen import dataclass
 from kitline.oci import media_types
 from kitline.oci.descriptor import Descriptor
 from kitline.oci.digest import Digest

@@ -6,11 +6,11 @@
 from __future__ import annotations
 
 import operator
-from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 from kitline.errors import KitlineError, NotSigned, PolicyError, UsageError
+from kitline.frozen import dataclass
 from kitline.oci import media_types
 from kitline.operations.compare_facts import find_metrics, find_said
 from kitline.operations.stages.table import read_stage

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from kitline.frozen import dataclass
 from kitline.operations.html_table import html_card
 from kitline.promotion.record import PROMOTE
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING, Any
 
+from kitline.frozen import dataclass
 from kitline.operations.html_table import html_table
 from kitline.promotion.times import time_text
 

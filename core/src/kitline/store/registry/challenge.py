@@ -7,11 +7,11 @@ Source: RFC 9110 sections 5.6 and 11.6.1 (a list of challenges, quoted strings),
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import urljoin
 
 from kitline.errors import MalformedContent, RegistryError
+from kitline.frozen import dataclass
 from kitline.store.registry.origin import Origin
 from kitline.store.registry.scopes import Scope
 

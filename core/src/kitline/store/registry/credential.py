@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import base64
 import time
-from dataclasses import dataclass, field
+from dataclasses import field
+
+from kitline.frozen import dataclass
 
 IDENTITY_TOKEN_USER = "<token>"
 """The user name by which docker's files and helpers mark an identity token."""

@@ -13,11 +13,11 @@ import re
 import shutil
 import signal
 import subprocess
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kitline.errors import InvalidSetting
+from kitline.frozen import dataclass
 from kitline.store.registry.credential import Credential
 
 if TYPE_CHECKING:

@@ -9,12 +9,12 @@ a note that a later refusal shows, for docker and podman go on in these cases as
 from __future__ import annotations
 
 import sys
-from dataclasses import dataclass
 from os import environ as process_environ
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kitline.errors import InvalidSetting
+from kitline.frozen import dataclass
 from kitline.store.registry.credential import Credential
 from kitline.store.registry.docker_config import DockerConfig, key_of
 from kitline.store.registry.identity import find_identity

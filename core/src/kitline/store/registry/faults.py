@@ -7,7 +7,6 @@ differ between registries for one and the same cause.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 
 from urllib3 import exceptions as urllib3_errors
 
@@ -18,6 +17,7 @@ from kitline.errors import (
     RegistryUnreachable,
     RepositoryNotFound,
 )
+from kitline.frozen import dataclass
 from kitline.oci.json import decode
 from kitline.store.registry.light_requests import requests
 from kitline.store.registry.retry import PASSING, retry_after

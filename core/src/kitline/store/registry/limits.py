@@ -8,9 +8,9 @@ uploading. A registry that is not named here is taken to follow the specificatio
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 
 from kitline.errors import LayerTooLarge
+from kitline.frozen import dataclass
 
 GIB = 1 << 30
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from requests.utils import get_environ_proxies, select_proxy
 
 from kitline.errors import KitlineError
+from kitline.frozen import dataclass
 from kitline.oci.digest import Digest
 from kitline.store.registry.faults import clean
 from kitline.store.registry.upload_session import start_session

@@ -9,12 +9,12 @@ from __future__ import annotations
 import json
 import re
 import time
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import requests
 
 from kitline.errors import AuthenticationFailed, RegistryUnreachable
+from kitline.frozen import dataclass
 from kitline.store.registry import faults
 from kitline.store.registry.origin import Origin
 from kitline.store.registry.retry import PASSING, Patience, retry_after

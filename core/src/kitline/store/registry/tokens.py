@@ -6,8 +6,10 @@ Source: distribution's token specification, "Token Response Fields".
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING
+
+from kitline.frozen import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
