@@ -61,7 +61,7 @@ class SqliteMemo:
         self._broken = False
 
     def find(self, identity: str) -> Digest | None:
-        if not self._reads:
+        if not self._reads or (self._database is None and not self._path.exists()):
             return None
         with self._lock, contextlib.suppress(sqlite3.Error, OSError):
             database = self._open()
@@ -81,6 +81,11 @@ class SqliteMemo:
                         "INSERT OR REPLACE INTO layers VALUES (?, ?, ?)",
                         (identity, str(digest), int(time.time())),
                     )
+
+    def make(self) -> None:
+        """Make the database, which waits for the disk, so that `remember` need not."""
+        with self._lock, contextlib.suppress(sqlite3.Error, OSError):
+            self._open()
 
     def close(self) -> None:
         """Close the database."""

@@ -83,12 +83,13 @@ def prepare_landing(plugins: Plugins | None, settings: Settings, *, has_parents:
     if has_parents:
         import kitline.operations.lineage.edges
         import kitline.operations.provenance
-    import kitline.operations.lineage.note
     import kitline.operations.receipts
     import kitline.operations.results
     import kitline.plugin.ci  # noqa: F401
     from kitline.operations.defaults import plugins_or_default
+    from kitline.operations.lineage.note import make_index
 
+    make_index(settings)
     return plugins_or_default(plugins, settings)
 
 

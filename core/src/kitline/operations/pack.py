@@ -5,7 +5,6 @@ from __future__ import annotations
 from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -140,22 +139,26 @@ def pack_tree(
     from kitline.operations.remotes import with_parents
 
     parents = tuple(parents)
-    prepare = partial(prepare_landing, plugins, settings, has_parents=bool(parents))
     in_registry = is_registry(reference)
-    with Stores(settings) as stores, Alongside(prepare, progress) as landing:
+    memo = SqliteMemo(settings.memo_file, read=not rehash)
+
+    def prepare() -> Plugins:
+        memo.make()
+        return prepare_landing(plugins, settings, has_parents=bool(parents))
+
+    with closing(memo), Stores(settings) as stores, Alongside(prepare, progress) as landing:
         given = resolve_parents(stores, parents)
         options, made_from = with_parents(stores, tree.kitfile, options, given)
         store = stores.open_target(reference)
-        with closing(SqliteMemo(settings.memo_file, read=not rehash)) as memo:
-            packed = pack_into(
-                tree,
-                store,
-                options=options,
-                memo=memo,
-                previous=lambda: _previous(store, reference),
-                concurrency=settings.concurrency,
-                progress=landing if in_registry else progress,
-            )
+        packed = pack_into(
+            tree,
+            store,
+            options=options,
+            memo=memo,
+            previous=lambda: _previous(store, reference),
+            concurrency=settings.concurrency,
+            progress=landing if in_registry else progress,
+        )
         moved = [layer for layer in packed.layers if not layer.existed]
         result = land_kit(
             store,

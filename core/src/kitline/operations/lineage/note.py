@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 import sqlite3
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from kitline.errors import KitlineError
@@ -23,6 +24,13 @@ if TYPE_CHECKING:
     from kitline.operations.settings import Settings
 
 _log = logging.getLogger(__name__)
+
+
+def make_index(settings: Settings) -> None:
+    """Make the index if there is none yet: that waits for the disk, and `note_landed` need not."""
+    if not settings.lineage_file.exists():
+        with suppress(KitlineError, OSError):
+            LineageIndex(settings.lineage_file).close()
 
 
 def note_landed(
