@@ -5,6 +5,7 @@ from __future__ import annotations
 from contextlib import closing
 from typing import TYPE_CHECKING
 
+import pytest
 from kitline.kit.memo import SqliteMemo, is_settled
 from kitline.oci.digest import Digest
 
@@ -38,10 +39,11 @@ def test_a_search_makes_no_memo_and_whoever_is_to_remember_may_have_it_made_befo
         assert memo.find("tar-2/a") == Digest.of(b"a")
 
 
-def test_a_memo_that_cannot_be_made_is_as_good_as_an_empty_one(tmp_path: Path) -> None:
+@pytest.mark.parametrize("folder", ["cache", "c" * 300])
+def test_a_memo_that_cannot_be_made_is_as_good_as_an_empty_one(tmp_path: Path, folder: str) -> None:
     (tmp_path / "cache").write_text("no folder")
 
-    with closing(SqliteMemo(tmp_path / "cache" / "memo.sqlite")) as memo:
+    with closing(SqliteMemo(tmp_path / folder / "memo.sqlite")) as memo:
         memo.make()
         memo.remember("tar-2/a", Digest.of(b"a"))
         assert memo.find("tar-2/a") is None

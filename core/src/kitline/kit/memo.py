@@ -7,6 +7,7 @@ blob; a memo that cannot be opened is as good as an empty one.
 from __future__ import annotations
 
 import contextlib
+import os
 import sqlite3
 import threading
 import time
@@ -61,7 +62,7 @@ class SqliteMemo:
         self._broken = False
 
     def find(self, identity: str) -> Digest | None:
-        if not self._reads or (self._database is None and not self._path.exists()):
+        if not self._reads or (self._database is None and not os.path.exists(self._path)):
             return None
         with self._lock, contextlib.suppress(sqlite3.Error, OSError):
             database = self._open()

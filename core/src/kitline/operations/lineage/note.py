@@ -24,12 +24,13 @@ if TYPE_CHECKING:
     from kitline.operations.settings import Settings
 
 _log = logging.getLogger(__name__)
+_FAILURES = (KitlineError, sqlite3.Error, ValueError, OSError)
 
 
 def make_index(settings: Settings) -> None:
     """Make the index if there is none yet: that waits for the disk, and `note_landed` need not."""
-    if not settings.lineage_file.exists():
-        with suppress(KitlineError, OSError):
+    with suppress(*_FAILURES):
+        if not settings.lineage_file.exists():
             LineageIndex(settings.lineage_file).close()
 
 
@@ -56,7 +57,7 @@ def note_landed(
                 index.add(repository, _records(manifest, config, attached))
             if tag is not None:
                 index.add_tags(repository, {tag: manifest.digest}, set())
-    except (KitlineError, sqlite3.Error, ValueError, OSError) as cause:
+    except _FAILURES as cause:
         _log.info("the lineage index does not know of %s: %s", manifest.digest, cause)
 
 
