@@ -190,14 +190,14 @@ def test_a_reader_that_goes_away_is_no_error(folder: Path, words: list[str], str
 def test_what_is_to_run_at_the_end_runs(registered: str) -> None:
     lines = {
         "before": "atexit.register(print, 'before')",
-        "import": "import kitline.cli.list_; from kitline.cli.main import main",
+        "import": "import kitline.cli.list_; from kitline.cli.main import program",
         "after": "atexit.register(print, 'after')",
     }
     if registered == "after":
         kept = [lines["import"], _at_the_end_of_a_verb(lines["after"])]
     else:
         kept = [lines["before"], lines["import"]]
-    code = "\n".join(["import atexit, sys", *kept, "sys.argv = ['kitline', 'list']", "main()"])
+    code = "\n".join(["import atexit, sys", *kept, "sys.argv = ['kitline', 'list']", "program()"])
 
     found = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=False
@@ -205,6 +205,39 @@ def test_what_is_to_run_at_the_end_runs(registered: str) -> None:
 
     assert found.returncode == 0
     assert found.stdout.splitlines() == [registered]
+
+
+def test_output_that_is_lost_is_no_success() -> None:
+    with open("/dev/full", "w") as full:
+        lines = _at_the_end_of_a_verb("print('a line')")
+        code = (
+            f"import kitline.cli.list_, sys; from kitline.cli.main import program\n{lines}\n"
+            "sys.argv = ['kitline', 'list']; program()"
+        )
+        environment = {k: v for k, v in os.environ.items() if k != "PYTHONUNBUFFERED"}
+
+        found = subprocess.run(
+            [sys.executable, "-c", code], stdout=full, env=environment, check=False
+        )
+
+    assert found.returncode != 0
+
+
+def test_a_home_that_cannot_even_be_looked_into_is_no_reason_not_to_push(
+    folder: Path,
+    local_registry: LocalRegistry,
+    run: CommandLine,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+) -> None:
+    monkeypatch.setenv("KITLINE_HOME", str(tmp_path / ("h" * 300)))
+
+    for words in ([], ["--rehash"]):
+        result = run("pack", folder, "-t", f"{local_registry.host}/a/iris:v1", *words)
+
+        assert result.code == 0
+        assert result.stderr.startswith(f"packed {folder}")
+        assert len(result.stderr.splitlines()) == 1
 
 
 def _at_the_end_of_a_verb(line: str) -> str:

@@ -136,21 +136,6 @@ def cli() -> None:
 def main(arguments: list[str] | None = None) -> None:
     """Run the command line and exit with a code of `errors.py`, 0 when all went well."""
     words = sys.argv[1:] if arguments is None else arguments
-    code: int | None = None
-
-    def leave() -> None:
-        if code is not None:
-            with suppress(OSError, ValueError):
-                _flush()
-            os._exit(code)
-
-    if arguments is None:
-        gc.set_threshold(200_000, 20, 20)  # no time for looking through modules for garbage
-        sys.setswitchinterval(SWITCH_INTERVAL)
-        # the first to be registered comes last, when all threads have ended: none of the 70 ms
-        # that the interpreter takes to give back, one by one, what ends with it anyway
-        if not atexit._ncallbacks():
-            atexit.register(leave)
     try:
         code = call_with_room(partial(_run, words, as_json="--json" in words))
         _flush()
@@ -158,6 +143,29 @@ def main(arguments: list[str] | None = None) -> None:
         _drop_output()
         code = 128 + signal.SIGPIPE
     sys.exit(code)
+
+
+def program() -> None:
+    """Run the command line as a process of its own, which ends as soon as all is done."""
+    gc.set_threshold(200_000, 20, 20)  # no time for looking through modules for garbage
+    sys.setswitchinterval(SWITCH_INTERVAL)
+    code: object = None
+
+    def leave() -> None:
+        if isinstance(code, int):
+            with suppress(OSError, ValueError):
+                _flush()
+            os._exit(code)
+
+    # the first to be registered comes last, when all threads have ended: none of the 70 ms that
+    # the interpreter takes to give back, one by one, what ends with it anyway
+    if not atexit._ncallbacks():
+        atexit.register(leave)
+    try:
+        main()
+    except SystemExit as stop:
+        code = stop.code
+        raise
 
 
 def _run(words: list[str], *, as_json: bool) -> int:
@@ -276,4 +284,4 @@ def _explain(problem: OSError) -> KitlineError:
 
 
 if __name__ == "__main__":
-    main()
+    program()
