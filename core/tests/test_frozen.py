@@ -116,6 +116,27 @@ def test_what_is_derived_from_it_may_have_attributes_of_its_own() -> None:
     del ours.more  # type: ignore[attr-defined]
 
 
+def test_plugins_may_derive_from_it_as_from_any_frozen_dataclass() -> None:
+    @dataclasses.dataclass(frozen=True, kw_only=True)
+    class Derived(Longer):
+        more: int = 1
+
+    class ByHand(Quick):
+        def __init__(self, text: str) -> None:
+            super().__init__(name=text.strip())
+
+    assert Derived(name="iris", more=2) == Derived(name="iris", unit="b", more=2)
+    with pytest.raises(FrozenInstanceError):
+        Derived(name="iris").more = 3  # type: ignore[misc]
+    assert str(inspect.signature(ByHand)) == "(text: 'str') -> 'None'"
+    assert ByHand(" iris ").name == "iris"
+    with pytest.raises(TypeError, match="cannot inherit non-frozen"):
+
+        @dataclasses.dataclass
+        class Open(Quick):
+            pass
+
+
 def test_arguments_are_checked() -> None:
     with pytest.raises(TypeError, match=r"Quick.__init__\(\) missing .* arguments: 'name'"):
         Quick(size=1)  # type: ignore[call-arg]

@@ -43,13 +43,19 @@ class _Shape(NamedTuple):
 
 
 _SHAPE: Final = "__kitline_shape__"
-_PLAIN: Final = dataclasses.dataclass(
-    init=False, repr=False, eq=False, match_args=False, kw_only=True
-)
 
 
 def _decorate(cls: type) -> type:
-    _PLAIN(cls)
+    is_derived = any(map(dataclasses.is_dataclass, cls.__bases__))
+    dataclasses.dataclass(
+        init=False,
+        repr=False,
+        eq=False,
+        match_args=False,
+        kw_only=True,
+        frozen=is_derived,  # must be what the class above is; otherwise it only costs time
+    )(cls)
+    cls.__dataclass_params__.frozen = True  # type: ignore[attr-defined]
     fields = dataclasses.fields(cls)
     if not all(each.init and each.kw_only for each in fields):
         raise TypeError(f"{cls.__qualname__}: use dataclasses.dataclass for such fields")
@@ -154,6 +160,8 @@ class _SignatureOfClass:
     def __get__(self, instance: object, owner: type) -> Signature:
         from inspect import Parameter, Signature
 
+        if owner.__init__ is not _init:  # type: ignore[misc]
+            raise AttributeError(f"{owner.__qualname__!r} says itself how it is made")
         return Signature(
             [
                 Parameter(
