@@ -136,8 +136,9 @@ class _TarStream(Closing):
     def _open_content(self, entry: Entry, offset: int, left: int) -> None:
         if entry.is_folder:
             return
-        self._layer.fingerprint_of(self._index)
+        before = self._layer.fingerprint_of(self._index)
         if left == 0:
+            check_unchanged(entry, before)
             return
         if entry.open is None:
             raise SourceError(f"cannot read {entry.path!r}: its source does not open it")

@@ -38,7 +38,9 @@ def test_what_is_imported_inside_gets_the_library_when_it_uses_it(heavy: str) ->
     assert heavy not in sys.modules
 
     assert held.LOADED
-    assert import_module(heavy) is not held
+    library = import_module(heavy)
+    assert library is not held
+    assert library.about.__version__ == "3.1"
 
 
 def test_what_uses_it_at_once_gets_it_at_once(heavy: str) -> None:

@@ -19,9 +19,16 @@ class _StandIn(ModuleType):
     def __getattr__(self, name: str) -> object:
         if name.startswith("__"):  # what the import system asks of any module
             raise AttributeError(f"the stand-in of {self.__name__!r} has no {name!r}")
-        if sys.modules.get(self.__name__) is self:
-            del sys.modules[self.__name__]
+        self._make_room()
         return getattr(import_module(self.__name__), name)
+
+    def _make_room(self) -> None:
+        """Let the library itself be imported from now on, with all that is in it."""
+        if sys.modules.get(self.__name__) is self:
+            below = f"{self.__name__}."
+            for name in [each for each in sys.modules if each.startswith(below)]:
+                del sys.modules[name]
+            del sys.modules[self.__name__]
 
 
 @contextmanager
@@ -43,5 +50,4 @@ def standing_in(library: str, *, version_from: str = "") -> Iterator[None]:
             stand_in.__version__ = version  # type: ignore[attr-defined]
         yield
     finally:
-        if sys.modules.get(library) is stand_in:
-            del sys.modules[library]
+        stand_in._make_room()
