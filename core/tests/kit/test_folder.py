@@ -259,6 +259,15 @@ def test_a_file_that_changed_since_it_was_listed_is_refused(tmp_path: Path) -> N
         digest_of(layer)
 
 
+@pytest.mark.parametrize("content", [b"", b"old"])
+def test_a_file_that_is_gone_since_it_was_listed_is_missed(tmp_path: Path, content: bytes) -> None:
+    path = write(tmp_path, "w.bin", content)
+    (layer,) = layers_of(FolderTree(tmp_path, everything()))
+    path.unlink()
+    with pytest.raises(SourceChanged, match=r"cannot pack 'w.bin': the file is gone since"):
+        digest_of(layer)
+
+
 def test_a_file_that_became_a_link_is_not_followed(tmp_path: Path) -> None:
     path = write(tmp_path, "w.bin", b"old")
     (entry,) = FolderTree(tmp_path, everything()).entries()
