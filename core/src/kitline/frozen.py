@@ -35,14 +35,10 @@ class _Shape(NamedTuple):
     names: frozenset[str]
     defaults: dict[str, Any]
     factories: tuple[tuple[str, Callable[[], Any]], ...]
-    required: int
     has_post_init: bool
     shown: tuple[str, ...]
     compared: tuple[str, ...]
     hashed: tuple[str, ...]
-
-
-_SHAPE: Final = "__kitline_shape__"
 
 
 def _decorate(cls: type) -> type:
@@ -64,28 +60,24 @@ def _decorate(cls: type) -> type:
     factories = tuple(
         (each.name, each.default_factory) for each in fields if each.default_factory is not missing
     )
-    compared = [each for each in fields if each.compare]
     shape = _Shape(
         owner=cls,
         names=frozenset(each.name for each in fields),
         defaults=defaults,
         factories=factories,
-        required=len(fields) - len(factories),
         has_post_init=hasattr(cls, "__post_init__"),
         shown=tuple(each.name for each in fields if each.repr),
-        compared=tuple(each.name for each in compared),
+        compared=tuple(each.name for each in fields if each.compare),
         hashed=tuple(
             each.name for each in fields if (each.compare if each.hash is None else each.hash)
         ),
     )
     own = vars(cls)
-    hashes_itself = own.get("__hash__") is not None
     methods = {name: method for name, method in _METHODS.items() if name not in own}
-    if not hashes_itself:
+    if own.get("__hash__") is None:  # Python puts None there for a class with `__eq__` alone
         methods["__hash__"] = _hash
-    for name, method in methods.items():
-        setattr(cls, name, method)
-    setattr(cls, _SHAPE, shape)
+    for name, value in {**methods, "__kitline_shape__": shape}.items():
+        setattr(cls, name, value)
     return cls
 
 
@@ -131,17 +123,20 @@ def _hash(self: Any) -> int:
 
 
 def _setattr(self: Any, name: str, value: object) -> None:
-    shape = self.__kitline_shape__
-    if type(self) is shape.owner or name in shape.names:
-        raise dataclasses.FrozenInstanceError(f"cannot assign to field {name!r}")
+    _refuse(self, name, "assign to")
     object.__setattr__(self, name, value)
 
 
 def _delattr(self: Any, name: str) -> None:
+    _refuse(self, name, "delete")
+    object.__delattr__(self, name)
+
+
+def _refuse(self: Any, name: str, what: str) -> None:
+    """Refuse to change a field, or anything of an object whose class is made here itself."""
     shape = self.__kitline_shape__
     if type(self) is shape.owner or name in shape.names:
-        raise dataclasses.FrozenInstanceError(f"cannot delete field {name!r}")
-    object.__delattr__(self, name)
+        raise dataclasses.FrozenInstanceError(f"cannot {what} field {name!r}")
 
 
 class _Made:
