@@ -1,6 +1,6 @@
 """`python -m kitline` is the `kitline` command."""
 
-from kitline.cli.main import program
+from kitline.cli.program import program
 
 if __name__ == "__main__":
     program()

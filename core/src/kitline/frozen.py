@@ -17,15 +17,15 @@ if TYPE_CHECKING:
     from inspect import Signature
 else:
 
-    def dataclass(*, frozen: bool, kw_only: bool) -> Callable[[type], type]:
-        """Return a decorator as `dataclasses.dataclass` does for these two options, both true.
+    def dataclass(*, frozen: bool, kw_only: bool, order: bool = False) -> Callable[[type], type]:
+        """Return a decorator as `dataclasses.dataclass` does for these options, the first two true.
 
         Raises:
             TypeError: when a class is decorated, if it is made for anything else.
         """
         if not (frozen and kw_only):
             raise TypeError("use dataclasses.dataclass for what is not frozen and keyword-only")
-        return _decorate
+        return _decorate_ordered if order else _decorate
 
 
 class _Shape(NamedTuple):
@@ -42,16 +42,7 @@ class _Shape(NamedTuple):
 
 
 def _decorate(cls: type) -> type:
-    is_derived = any(map(dataclasses.is_dataclass, cls.__bases__))
-    dataclasses.dataclass(
-        init=False,
-        repr=False,
-        eq=False,
-        match_args=False,
-        kw_only=True,
-        frozen=is_derived,  # must be what the class above is; otherwise it only costs time
-    )(cls)
-    cls.__dataclass_params__.frozen = True  # type: ignore[attr-defined]
+    _find_fields(cls)
     fields = dataclasses.fields(cls)
     if not all(each.init and each.kw_only for each in fields):
         raise TypeError(f"{cls.__qualname__}: use dataclasses.dataclass for such fields")
@@ -79,6 +70,54 @@ def _decorate(cls: type) -> type:
     for name, value in {**methods, "__kitline_shape__": shape}.items():
         setattr(cls, name, value)
     return cls
+
+
+def _decorate_ordered(cls: type) -> type:
+    for name, method in _ORDER.items():
+        if name in vars(cls):
+            raise TypeError(f"{cls.__qualname__} is ordered and has a {name} of its own")
+        setattr(cls, name, method)
+    params = _decorate(cls).__dataclass_params__  # type: ignore[attr-defined]
+    params.order = True
+    return cls
+
+
+def _find_fields(cls: type) -> None:
+    """Let `dataclasses` read the fields of a class, from a bare one that has nothing else.
+
+    On the class itself it would write methods for what is derived, and a text for what has none.
+    """
+    own = vars(cls)
+    annotations = own.get("__annotations__", {})
+    given = {name: own[name] for name in annotations if name in own}
+    said = {"__module__": cls.__module__, "__annotations__": annotations, "__doc__": cls.__name__}
+    bare: Any = dataclasses.dataclass(
+        type(cls.__name__, (), {**given, **said}),
+        init=False,
+        repr=False,
+        eq=False,
+        match_args=False,
+        kw_only=True,
+    )
+    params, fields = bare.__dataclass_params__, {}
+    for each in reversed(cls.__mro__[1:]):
+        if (above := vars(each).get("__dataclass_params__")) is not None:
+            if not above.frozen:
+                raise TypeError("cannot inherit frozen dataclass from a non-frozen one")
+            fields.update(each.__dataclass_fields__)  # type: ignore[attr-defined]
+    params.frozen = True
+    values = {
+        "__dataclass_params__": params,
+        "__dataclass_fields__": {**fields, **bare.__dataclass_fields__},
+    }
+    for name, value in given.items():
+        if isinstance(value, dataclasses.Field):
+            if name in vars(bare):
+                values[name] = vars(bare)[name]
+            else:
+                delattr(cls, name)
+    for name, value in values.items():
+        setattr(cls, name, value)
 
 
 def _init(self: Any, /, **given: Any) -> None:
@@ -120,6 +159,27 @@ def _eq(self: Any, other: Any) -> Any:
 def _hash(self: Any) -> int:
     values = self.__dict__
     return hash(tuple([values[name] for name in self.__kitline_shape__.hashed]))
+
+
+def _lt(self: Any, other: Any) -> Any:
+    return NotImplemented if type(other) is not type(self) else _compared(self) < _compared(other)
+
+
+def _le(self: Any, other: Any) -> Any:
+    return NotImplemented if type(other) is not type(self) else _compared(self) <= _compared(other)
+
+
+def _gt(self: Any, other: Any) -> Any:
+    return NotImplemented if type(other) is not type(self) else _compared(self) > _compared(other)
+
+
+def _ge(self: Any, other: Any) -> Any:
+    return NotImplemented if type(other) is not type(self) else _compared(self) >= _compared(other)
+
+
+def _compared(self: Any) -> tuple[Any, ...]:
+    values = self.__dict__
+    return tuple([values[name] for name in self.__kitline_shape__.compared])
 
 
 def _setattr(self: Any, name: str, value: object) -> None:
@@ -188,3 +248,4 @@ _METHODS: Final[dict[str, Any]] = {
     "__delattr__": _delattr,
     "__signature__": _SignatureOfClass(),
 }
+_ORDER: Final[dict[str, Any]] = {"__lt__": _lt, "__le__": _le, "__gt__": _gt, "__ge__": _ge}

@@ -190,7 +190,7 @@ def test_a_reader_that_goes_away_is_no_error(folder: Path, words: list[str], str
 def test_what_is_to_run_at_the_end_runs(registered: str) -> None:
     lines = {
         "before": "atexit.register(print, 'before')",
-        "import": "import kitline.cli.list_; from kitline.cli.main import program",
+        "import": "import kitline.cli.list_; from kitline.cli.program import program",
         "after": "atexit.register(print, 'after')",
     }
     if registered == "after":
@@ -211,7 +211,7 @@ def test_output_that_is_lost_is_no_success() -> None:
     with open("/dev/full", "w") as full:
         lines = _at_the_end_of_a_verb("print('a line')")
         code = (
-            f"import kitline.cli.list_, sys; from kitline.cli.main import program\n{lines}\n"
+            f"import kitline.cli.list_, sys; from kitline.cli.program import program\n{lines}\n"
             "sys.argv = ['kitline', 'list']; program()"
         )
         environment = {k: v for k, v in os.environ.items() if k != "PYTHONUNBUFFERED"}

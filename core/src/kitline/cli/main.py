@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import atexit
-import gc
 import json
 import os
 import signal
@@ -60,9 +58,6 @@ VERBS = {
     "completion": "completion",
 }
 """Each verb and its module, in the order of `--help`."""
-
-SWITCH_INTERVAL = 0.0005
-"""Seconds that a thread which loads modules may keep one waiting that moves bytes."""
 
 
 class Verbs(click.Group):
@@ -138,34 +133,11 @@ def main(arguments: list[str] | None = None) -> None:
     words = sys.argv[1:] if arguments is None else arguments
     try:
         code = call_with_room(partial(_run, words, as_json="--json" in words))
-        _flush()
+        flush()
     except BrokenPipeError:
         _drop_output()
         code = 128 + signal.SIGPIPE
     sys.exit(code)
-
-
-def program() -> None:
-    """Run the command line as a process of its own, which ends as soon as all is done."""
-    gc.set_threshold(200_000, 20, 20)  # no time for looking through modules for garbage
-    sys.setswitchinterval(SWITCH_INTERVAL)
-    code: object = None
-
-    def leave() -> None:
-        if isinstance(code, int):
-            with suppress(OSError, ValueError):
-                _flush()
-            os._exit(code)
-
-    # the first to be registered comes last, when all threads have ended: none of the 70 ms that
-    # the interpreter takes to give back, one by one, what ends with it anyway
-    if not atexit._ncallbacks():
-        atexit.register(leave)
-    try:
-        main()
-    except SystemExit as stop:
-        code = stop.code
-        raise
 
 
 def _run(words: list[str], *, as_json: bool) -> int:
@@ -204,7 +176,8 @@ def _run(words: list[str], *, as_json: bool) -> int:
         return 1
 
 
-def _flush() -> None:
+def flush() -> None:
+    """Write out what standard output and error still hold."""
     for stream in (sys.stdout, sys.stderr):
         if stream is not None:  # None: closed by whoever started the program
             stream.flush()
@@ -281,7 +254,3 @@ def _explain(problem: OSError) -> KitlineError:
     error = KitlineError(f"{about}{problem.strerror or problem}")
     error.__cause__ = problem
     return error
-
-
-if __name__ == "__main__":
-    program()

@@ -31,9 +31,9 @@ _WORDS: dict[str, tuple[str, bool | float | None]] = {
     **dict.fromkeys((".inf", ".Inf", ".INF", "+.inf", "+.Inf", "+.INF"), (FLOAT, math.inf)),
     **dict.fromkeys(("-.inf", "-.Inf", "-.INF"), (FLOAT, -math.inf)),
 }
-_FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?\Z")
+_FLOAT = r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?\Z"
 _DIGITS = {2: r"[01]+\Z", 8: r"[0-7]+\Z", 10: r"[0-9]+\Z", 16: r"[0-9a-fA-F]+\Z"}
-_TIMESTAMP = re.compile(
+_TIMESTAMP = (
     r"(?P<year>[0-9]{4})-(?P<month>[0-9]{1,2})-(?P<day>[0-9]{1,2})"
     r"(?:(?P<mark>[Tt]| +)(?P<hour>[0-9]{1,2}):(?P<minute>[0-9]{1,2}):(?P<second>[0-9]{1,2})"
     r"(?:[.,](?P<fraction>[0-9]+))?(?P<zone>Z|[-+][0-9]{2}:[0-9]{2})?)?\Z"
@@ -103,7 +103,7 @@ def resolve(text: str) -> tuple[str, Scalar]:
 
 
 def _float(text: str) -> tuple[str, Scalar]:
-    if not _FLOAT.match(text):
+    if not re.match(_FLOAT, text):
         return STR, text
     value = float(text)
     # out of range is a text to go-yaml
@@ -150,7 +150,7 @@ def _read_binary(text: str) -> str:
 
 
 def _is_timestamp(text: str) -> bool:
-    found = _TIMESTAMP.match(text)
+    found = text[4:5] == "-" and re.match(_TIMESTAMP, text)
     if not found:
         return False
     part = {name: int(found[name] or 0) for name in ("year", "month", "day")}
@@ -177,7 +177,7 @@ def _days(year: int, month: int) -> int:
 
 def format_timestamp(text: str) -> str:
     """Return a timestamp as Go's JSON prints it: offset kept, no final zeros in the fraction."""
-    found = _TIMESTAMP.match(text)
+    found = re.match(_TIMESTAMP, text)
     assert found, "resolve() has matched it"
     date = f"{found['year']}-{int(found['month']):02}-{int(found['day']):02}"
     time = ":".join(f"{int(found[name] or 0):02}" for name in ("hour", "minute", "second"))

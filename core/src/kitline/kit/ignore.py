@@ -9,8 +9,7 @@ files are packed; Go path/filepath `Match` for what is bad syntax.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from kitline.errors import SourceError
 from kitline.kit.kitfile import clean_path
@@ -26,8 +25,7 @@ _ESCAPED: Final = frozenset(".+()$")
 _LINE_LIMIT: Final = 64 * 1024
 
 
-@dataclass(frozen=True)
-class _Pattern:
+class _Pattern(NamedTuple):
     is_exception: bool
     matches: Callable[[str], bool]
 

@@ -26,6 +26,8 @@ Base = Literal["model", "modelpart", "code", "dataset", "docs", "mcpb"]
 
 @dataclass(frozen=True, kw_only=True)
 class _Object:
+    """What every object of a Kitfile has."""
+
     extra: Mapping[str, Any] = field(default_factory=dict, hash=False)
 
 

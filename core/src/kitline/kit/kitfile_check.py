@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from kitline.errors import KitfileError
 from kitline.kit.kitfile import MANIFEST_VERSION, Kitfile, clean_path, is_reference
@@ -21,23 +20,21 @@ _PART_TYPE = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*\Z")
 _PART_TYPE_LIMIT = 64
 _NO_REFERENCE = "holds ':' or '@', which kit takes for a reference to another kit"
 _CONTROL = re.compile("[\x00-\x1f\x7f\ud800-\udfff]")
-_S3 = re.compile(r"s3://[^/?#]+/[^?#]+(\?versionId=[^?#&]*)?\Z")
+_S3 = r"s3://[^/?#]+/[^?#]+(\?versionId=[^?#&]*)?\Z"
 
 
-@dataclass(frozen=True)
-class Problem:
+class Problem(NamedTuple):
     """Something wrong at a field such as `model.parts[1].path`."""
 
     field: str
     reason: str
 
 
-@dataclass
-class Checked:
+class Checked(NamedTuple):
     """What a check found."""
 
-    problems: list[Problem] = field(default_factory=list)
-    warnings: tuple[str, ...] = ()
+    problems: list[Problem]
+    warnings: tuple[str, ...]
 
 
 def check_kitfile(kitfile: Kitfile) -> Checked:
@@ -112,7 +109,7 @@ def _check_datasets(kitfile: Kitfile) -> Iterator[Problem]:
                 yield Problem(f"{where}.remoteHash", "has no meaning without remotePath")
             continue
         if target.startswith("s3://"):
-            if not _S3.match(target):
+            if not re.match(_S3, target):
                 reason = f"{target!r} is not 's3://BUCKET/KEY', with '?versionId=ID' if need be"
                 yield Problem(f"{where}.remotePath", reason)
             if not dataset.remote_hash:

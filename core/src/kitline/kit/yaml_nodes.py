@@ -5,7 +5,6 @@ The parser is libyaml, of which go-yaml v3 is a port, through PyYAML. Scalars ar
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import yaml
@@ -27,21 +26,28 @@ class YamlError(ValueError):
         self.reason = reason
 
 
-@dataclass(eq=False)
 class Node:
     """A value: `text` of a scalar, `items` of a list, `pairs` of a map."""
 
-    kind: Literal["scalar", "list", "map"]
-    line: int
-    tag: str | None = None
-    text: str = ""
-    is_plain: bool = False
-    items: list[Node] = field(default_factory=list)
-    pairs: list[tuple[Node, Node]] = field(default_factory=list)
-    # with everything below, aliases followed
-    size: int = 1
-    height: int = 1
-    is_complete: bool = False
+    def __init__(
+        self,
+        kind: Literal["scalar", "list", "map"],
+        line: int,
+        tag: str | None = None,
+        text: str = "",
+        is_plain: bool = False,
+    ) -> None:
+        self.kind = kind
+        self.line = line
+        self.tag = tag
+        self.text = text
+        self.is_plain = is_plain
+        self.items: list[Node] = []
+        self.pairs: list[tuple[Node, Node]] = []
+        # with everything below, aliases followed
+        self.size = 1
+        self.height = 1
+        self.is_complete = False
 
 
 def read_nodes(text: bytes | str) -> Node | None:

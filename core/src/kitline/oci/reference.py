@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from dataclasses import dataclass
 from pathlib import Path
 
 from kitline.errors import AmbiguousReference, InvalidDigest, InvalidReference
+from kitline.frozen import dataclass
 from kitline.oci.digest import Digest
 
 _COMPONENT = re.compile(r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*\Z")

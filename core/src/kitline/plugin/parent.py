@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from kitline.frozen import dataclass
 from kitline.oci.json import encode
 
 if TYPE_CHECKING:

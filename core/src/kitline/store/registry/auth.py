@@ -11,11 +11,10 @@ import threading
 import time
 from typing import TYPE_CHECKING, Any
 
-from oras.auth.token import TokenAuth
-
 from kitline.errors import AccessDenied, AuthenticationFailed, MalformedContent, RegistryError
 from kitline.store.registry.current_credential import CurrentCredential
 from kitline.store.registry.options import RetryPolicy
+from kitline.store.registry.oras_registry import TokenAuth
 from kitline.store.registry.origin import Origin
 from kitline.store.registry.scopes import Scope, join_scopes
 from kitline.store.registry.tokens import TokenCache

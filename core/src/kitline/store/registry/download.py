@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from kitline.oci.descriptor import Descriptor
     from kitline.store.registry.client import RegistryClient
 
-_CONTENT_RANGE = re.compile(r"bytes ([0-9]{1,19})-[0-9]{1,19}/(?:[0-9]{1,19}|\*)\Z")
+_CONTENT_RANGE = r"bytes ([0-9]{1,19})-[0-9]{1,19}/(?:[0-9]{1,19}|\*)\Z"
 _SKIP = 256 << 10
 
 
@@ -120,7 +120,7 @@ class BlobStream(Closing):
         if response.status_code == 416:
             raise SizeMismatch(self._what, expected=size, actual=f"fewer than {start + 1}")
         if response.status_code == 206:
-            found = _CONTENT_RANGE.match(response.headers.get("Content-Range", ""))
+            found = re.match(_CONTENT_RANGE, response.headers.get("Content-Range", ""))
             if not start or found is None or int(found[1]) != start:
                 raise RegistryError(
                     f"{self._what}: asked for the bytes from {start}, the registry sent the range"

@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import re
 
-from urllib3 import exceptions as urllib3_errors
-
 from kitline.errors import (
     KitlineError,
     QuotaExceeded,
@@ -19,13 +17,13 @@ from kitline.errors import (
 )
 from kitline.frozen import dataclass
 from kitline.oci.json import decode
-from kitline.store.registry.light_requests import requests
+from kitline.store.registry.light_requests import requests, urllib3_errors
 from kitline.store.registry.retry import PASSING, retry_after
 
 ERROR_LIMIT = 64 << 10
 """Most bytes of an error answer that are looked at."""
-_SECRET = re.compile(r"(?i)\b(bearer|basic|token|password|authorization)\b(\s*[:=]?\s*)(\S{8,})")
-_ADDRESS = re.compile(r"(https?://)[^\s/@]*@|([?&][^\s=&]+=)[^\s&\"']+")
+_SECRET = r"(?i)\b(bearer|basic|token|password|authorization)\b(\s*[:=]?\s*)(\S{8,})"
+_ADDRESS = r"(https?://)[^\s/@]*@|([?&][^\s=&]+=)[^\s&\"']+"
 _NO_BUNDLE = "suitable TLS CA certificate bundle"
 _BROKEN: tuple[type[Exception], ...] = (
     requests.RequestException,
@@ -73,7 +71,7 @@ class RegistryBusy(RegistryUnreachable):
 def clean(text: str, limit: int) -> str:
     """Return text from outside on one line, shortened, without what looks like a secret."""
     line = " ".join("".join(c if c.isprintable() else " " for c in text).split())
-    line = _SECRET.sub(r"\1\2…", _ADDRESS.sub(r"\1\2…", line))
+    line = re.sub(_SECRET, r"\1\2…", re.sub(_ADDRESS, r"\1\2…", line))
     return line if len(line) <= limit else line[:limit] + "…"
 
 

@@ -1,15 +1,37 @@
-"""requests, imported without the library by which it guesses how texts are encoded.
+"""requests and urllib3, imported without what they need for what kitline never asks of them.
 
-No answer of a registry is read as text, and loading that library's tables takes a twentieth of the
-time until a command sends its first byte.
+No answer of a registry is read as text, so that nothing guesses encodings; hosts with letters
+beyond ASCII load idna when they come, and HTTP/2 is not spoken.
 """
 
 from __future__ import annotations
 
-from kitline.store.registry.stand_in import standing_in
+from kitline.stand_in import standing_in
 
-with standing_in("charset_normalizer", version_from="version"):
+
+def _version(name: str) -> str:
+    import importlib.metadata
+
+    return importlib.metadata.version(name)
+
+
+with (
+    standing_in("charset_normalizer", version_from="version"),
+    standing_in("idna"),
+    standing_in("importlib.metadata", version=_version),
+    standing_in("zipfile"),
+):
     import requests
     import requests.adapters
+    from urllib3 import exceptions as urllib3_errors
+    from urllib3.connection import HTTPConnection, HTTPSConnection
+    from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 
-__all__ = ["requests"]
+__all__ = [
+    "HTTPConnection",
+    "HTTPConnectionPool",
+    "HTTPSConnection",
+    "HTTPSConnectionPool",
+    "requests",
+    "urllib3_errors",
+]

@@ -5,10 +5,10 @@ An origin is scheme, host and port (RFC 6454). Credentials never leave the regis
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from urllib.parse import urljoin, urlsplit
 
 from kitline.errors import RegistryError
+from kitline.frozen import dataclass
 from kitline.store.registry.session import is_loopback
 
 _PORTS = {"http": 80, "https": 443}

@@ -5,8 +5,9 @@ Source: distribution's token specification, "Requesting a Token", and its scope 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from kitline.frozen import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -11,10 +11,13 @@ import ipaddress
 import socket
 from typing import TYPE_CHECKING, Any, Final
 
-from urllib3.connection import HTTPConnection, HTTPSConnection
-from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
-
-from kitline.store.registry.light_requests import requests
+from kitline.store.registry.light_requests import (
+    HTTPConnection,
+    HTTPConnectionPool,
+    HTTPSConnection,
+    HTTPSConnectionPool,
+    requests,
+)
 
 if TYPE_CHECKING:
     from kitline.store.registry.reach import Reach

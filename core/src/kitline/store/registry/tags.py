@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 PAGE = 1000
 _MOST_PAGES = 10_000
 _MOST_TAGS = 2_000_000
-_NEXT = re.compile(r'<([^<>]*)>[^,<]*;\s*rel="?next"?(?:[;,\s]|$)', re.IGNORECASE)
+_NEXT = r'(?i)<([^<>]*)>[^,<]*;\s*rel="?next"?(?:[;,\s]|$)'
 _IMMUTABLE = ("immutable", "tag_invalid", "overwrite", "already exists", "cannot be modified")
 
 
@@ -158,7 +158,7 @@ def _tags(raw: bytes) -> list[str]:
 
 def next_page(client: RegistryClient, url: str, link: str) -> str | None:
     """Return the address of the next page in a Link header, None at the last."""
-    found = _NEXT.search(link)
+    found = re.search(_NEXT, link)
     if found is None:
         return None
     following = follow(url, found[1])

@@ -1,4 +1,4 @@
-"""Stand-ins for libraries that others import at once and use only in what kitline never calls."""
+"""Stand-ins for libraries that others import at once and hardly ever use."""
 
 from __future__ import annotations
 
@@ -32,10 +32,11 @@ class _StandIn(ModuleType):
 
 
 @contextmanager
-def standing_in(library: str, *, version_from: str = "") -> Iterator[None]:
+def standing_in(library: str, *, version_from: str = "", **given: object) -> Iterator[None]:
     """Let what is imported inside find a stand-in for `library`, unless that is loaded already.
 
-    Its version is that of the module `version_from` of the library, such as `version`.
+    It has the names that are `given`; any other loads the library. Its version is that of the
+    module `version_from` of the library, such as `version`.
     """
     spec = None if library in sys.modules else find_spec(library)
     if spec is None:
@@ -43,6 +44,7 @@ def standing_in(library: str, *, version_from: str = "") -> Iterator[None]:
         return
     stand_in = _StandIn(library)
     stand_in.__path__ = spec.submodule_search_locations or []
+    vars(stand_in).update(given)
     sys.modules[library] = stand_in
     try:
         if version_from:

@@ -8,7 +8,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 import pytest
-from kitline.store.registry.stand_in import standing_in
+from kitline.stand_in import standing_in
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
