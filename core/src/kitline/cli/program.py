@@ -32,6 +32,8 @@ def program() -> None:
         atexit.register(leave)
     # click and dataclasses, which need next to nothing of it
     with standing_in("inspect", cleandoc=_cleandoc), standing_in("platform", system=_system):
+        import dataclasses  # noqa: F401
+
         from kitline.cli.main import flush, main
     try:
         main()

@@ -164,20 +164,20 @@ class FolderTree:
         found = self._handles.children(folder)
         if not self._is_inside(folder.path):
             found = [node for node in found if self._is_wanted(node.path)]
-        found.sort(key=lambda node: os.fsencode(node.name))
+        found.sort(key=_in_bytes)
         self._warn_of_clashes(found)
         return found
 
     def _follow_link(self, node: Node, *, ignored: bool) -> Node | None:
         """Return what is to be packed in place of a node, or None if nothing is."""
-        if not ignored:
+        if not ignored and not node.path.isascii():
             _check_unicode(node.path)
-        if stat.S_ISLNK(node.status.st_mode):
+        if node.kind == stat.S_IFLNK:
             if not self._follow:
                 self._warnings.append(f"the link {node.path!r} is left out, as kit does")
                 return None
             node = self._handles.resolve(node)
-        if node.is_folder or stat.S_ISREG(node.status.st_mode):
+        if node.kind in (stat.S_IFREG, stat.S_IFDIR):
             return node
         if not ignored:
             self._warnings.append(f"{node.path!r} is left out: it is no file and no folder")
@@ -202,6 +202,8 @@ class FolderTree:
         )
 
     def _warn_of_clashes(self, nodes: list[Node]) -> None:
+        if len({node.path.casefold() for node in nodes}) == len(nodes):
+            return
         seen: dict[str, str] = {}
         for node in nodes:
             first = seen.setdefault(node.name.casefold(), node.path)
@@ -210,6 +212,11 @@ class FolderTree:
                     f"{first!r} and {node.path!r} differ by case only: "
                     "they cannot both be unpacked on macOS or Windows"
                 )
+
+
+def _in_bytes(node: Node) -> bytes:
+    """Return the path as on disk, where names are UTF-8 (`require_utf8_names`)."""
+    return node.path.encode(errors="surrogateescape")
 
 
 def _check_unicode(path: str) -> None:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 IGNORE_FILE: Final = ".kitignore"
 KITFILE_NAMES: Final = ("Kitfile", "kitfile", ".kitfile")
-_ALWAYS: Final = (*KITFILE_NAMES, IGNORE_FILE)
+_ALWAYS: Final = frozenset((*KITFILE_NAMES, IGNORE_FILE))
 # moby means to escape `{|}` too, but its table is too small for them
 _ESCAPED: Final = frozenset(".+()$")
 _LINE_LIMIT: Final = 64 * 1024
@@ -38,12 +38,13 @@ class IgnoreRules:
     """
 
     def __init__(self, patterns: Iterable[str] = ()) -> None:
-        texts = [text for text in patterns if text]
-        self._patterns = [_read_pattern(text) for text in (*texts, *_ALWAYS)]
+        self._patterns = [_read_pattern(text) for text in patterns if text]
         self.has_exceptions = any(each.is_exception for each in self._patterns)
         """Whether something below an ignored folder may be kept."""
-        self._above: tuple[str, list[bool]] | None = None
-        """What holds for all names of the folder that was asked about last."""
+        self._folder = ""
+        """The folder that was asked about last, and what holds for all names in it."""
+        self._is_out = False
+        self._above = [False] * len(self._patterns)
 
     @classmethod
     def parse(cls, text: str) -> IgnoreRules:
@@ -53,11 +54,13 @@ class IgnoreRules:
     def ignores(self, path: str) -> bool:
         """Tell whether `path` (relative, `/`-separated) is left out."""
         folder = path.rpartition("/")[0]
-        above = self._above
-        if above is None or above[0] != folder:
-            above = self._above = (folder, self._matches_above(folder))
+        if folder != self._folder:
+            self._folder, self._above = folder, self._matches_above(folder)
+            self._is_out = folder.partition("/")[0] in _ALWAYS
+        if self._is_out or path in _ALWAYS:  # as patterns they would come last
+            return True
         ignored = False
-        for pattern, is_above in zip(self._patterns, above[1], strict=True):
+        for pattern, is_above in zip(self._patterns, self._above, strict=True):
             if pattern.is_exception == ignored and (is_above or pattern.matches(path)):
                 ignored = not ignored
         return ignored

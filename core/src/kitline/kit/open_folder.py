@@ -27,6 +27,8 @@ class Node(NamedTuple):
     path: str
     real: str
     status: os.stat_result
+    kind: int
+    """One of `stat.S_IFREG`, `stat.S_IFDIR`, …: of a link itself, not of what it points at."""
     above: tuple[tuple[int, int], ...]
     """Device and inode of the real folders that lead here, to see circles of links."""
 
@@ -38,7 +40,7 @@ class Node(NamedTuple):
     @property
     def is_folder(self) -> bool:
         """Whether it is a folder, not a link to one."""
-        return stat.S_ISDIR(self.status.st_mode)
+        return self.kind == stat.S_IFDIR
 
 
 class _Handle:
@@ -63,7 +65,7 @@ class FolderHandles:
     def root_node(self) -> Node:
         """Return the root itself."""
         handle = self.handle("")
-        return Node("", "", os.fstat(handle.fd), ())
+        return Node("", "", os.fstat(handle.fd), stat.S_IFDIR, ())
 
     def handle(self, real: str) -> _Handle:
         """Open the folder at `real`, `/`-separated below the root."""
@@ -98,7 +100,8 @@ class FolderHandles:
                 Node(
                     prefix + each.name,
                     real_prefix + each.name,
-                    each.stat(follow_symlinks=False),
+                    status := each.stat(follow_symlinks=False),
+                    stat.S_IFMT(status.st_mode),
                     above,
                 )
                 for each in found
@@ -123,7 +126,8 @@ class FolderHandles:
         if (status.st_dev, status.st_ino) in link.above:
             raise _bad_link(link, "it goes in circles, to a folder that holds it")
         real = os.path.relpath(target, self.root)
-        return Node(link.path, "" if real == "." else real, status, link.above)
+        kind = stat.S_IFMT(status.st_mode)
+        return Node(link.path, "" if real == "." else real, status, kind, link.above)
 
 
 def _bad_link(link: Node, reason: str) -> SourceError:

@@ -15,6 +15,7 @@ from kitline._version import VERSION
 from kitline.errors import InvalidSetting, MalformedContent, RegistryError
 from kitline.store.registry import faults
 from kitline.store.registry.auth import RegistryAuth
+from kitline.store.registry.light_requests import requests
 from kitline.store.registry.oras_registry import Registry
 from kitline.store.registry.origin import Origin, follow
 from kitline.store.registry.reach import Reach
@@ -24,8 +25,6 @@ from kitline.store.registry.session import furnish, proxies_for
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Mapping
-
-    import requests
 
     from kitline.store.registry.options import RegistryOptions
 
@@ -69,6 +68,7 @@ class RegistryClient(Registry):  # type: ignore[misc]  # oras ships no type info
         self.healing = threading.Lock()
         """Held while a reader puts back lost referrers, and for good once it was refused."""
         self._timeout = (options.connect_timeout, options.read_timeout)
+        self._ways: dict[Origin, dict[str, Any]] = {}
         self.session.headers["User-Agent"] = f"kitline/{VERSION}"
         shared = options.sessions
         furnish(
@@ -203,18 +203,28 @@ class RegistryClient(Registry):  # type: ignore[misc]  # oras ships no type info
         if target == self.origin and scopes is not None:
             allowed = self.auth.headers_for(url, scopes)
         connect, read = self._timeout
-        response: requests.Response = self.session.request(
+        request = requests.Request(
             method,
             url,
             data=body() if callable(body) else body,
             headers={"Accept-Encoding": "identity", **headers, **allowed},
-            stream=True,
-            verify=self._tls_verify,
+        )
+        response: requests.Response = self.session.send(
+            self.session.prepare_request(request),
             timeout=(connect, read + patience),
             allow_redirects=False,
-            proxies=proxies_for(target.host),
+            **self._way_to(target),
         )
         return response
+
+    def _way_to(self, target: Origin) -> dict[str, Any]:
+        """Return proxies and CA certificates for an origin; the environment is read only once."""
+        found = self._ways.get(target)
+        if found is None:
+            found = self._ways[target] = self.session.merge_environment_settings(
+                str(target), proxies_for(target.host), True, self._tls_verify, None
+            )
+        return found
 
     def do_request(
         self,

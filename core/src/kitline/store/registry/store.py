@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from kitline.errors import AmbiguousReference, ManifestNotFound
+from kitline.oci.manifest import ImageManifest
 from kitline.oci.reference import Reference
 from kitline.store.closing import Closing
 from kitline.store.progress import SILENT
@@ -34,6 +35,8 @@ class RegistryStore(Closing):
             raise AmbiguousReference(f"{str(reference)!r} names no registry")
         self._repository = Reference(registry=reference.registry, repository=reference.repository)
         self._client = RegistryClient(reference.registry, reference.repository, options)
+        self._sent: set[Digest] = set()
+        """Blobs that were not there before."""
 
     @property
     def name(self) -> str:
@@ -65,7 +68,10 @@ class RegistryStore(Closing):
         name: str = "",
         progress: Progress = SILENT,
     ) -> StoredBlob:
-        return upload.push_blob(self._client, source, digest=digest, name=name, progress=progress)
+        stored = upload.push_blob(self._client, source, digest=digest, name=name, progress=progress)
+        if not stored.existed:
+            self._sent.add(stored.digest)
+        return stored
 
     def mount_blob(self, descriptor: Descriptor, origin: Store) -> bool:
         if not isinstance(origin, RegistryStore):
@@ -84,8 +90,13 @@ class RegistryStore(Closing):
     def push_manifest(self, manifest: Manifest) -> None:
         if manifest.subject is not None:
             referrers.push_referrer(self._client, manifest)
-        elif not manifests.has_manifest(self._client, manifest.digest):
+        elif self._is_new(manifest) or not manifests.has_manifest(self._client, manifest.digest):
             manifests.put_manifest(self._client, manifest, str(manifest.digest))
+
+    def _is_new(self, manifest: Manifest) -> bool:
+        """Tell whether the manifest names a blob that was missing until now: so was it."""
+        named = (manifest.config, *manifest.layers) if isinstance(manifest, ImageManifest) else ()
+        return any(each.digest in self._sent for each in named)
 
     def find_tag(self, tag: str) -> Descriptor | None:
         return tags.find_tag(self._client, tag)
