@@ -5,12 +5,17 @@ from __future__ import annotations
 import copy
 import dataclasses
 import inspect
+import operator
 import pickle
 from dataclasses import FrozenInstanceError, field
 from functools import cached_property
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import pytest
 from kitline.frozen import dataclass
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -135,6 +140,89 @@ def test_plugins_may_derive_from_it_as_from_any_frozen_dataclass() -> None:
         @dataclasses.dataclass
         class Open(Quick):
             pass
+
+
+def test_what_is_ordered_is_so_by_its_fields_among_its_own() -> None:
+    @dataclass(frozen=True, kw_only=True, order=True)
+    class Version:
+        major: int
+        minor: int = 0
+        note: str = field(default="", compare=False)
+
+    @dataclass(frozen=True, kw_only=True, order=True)
+    class Release(Version):
+        major: int = 1
+        final: bool = True
+
+    low, high = Version(major=1, minor=9, note="z"), Version(major=2)
+    assert sorted([high, low]) == [low, high]
+    for compare in (operator.lt, operator.le, operator.gt, operator.ge):
+        for one, other in ((low, high), (high, low), (low, Version(major=1, minor=9))):
+            as_tuples = (one.major, one.minor), (other.major, other.minor)
+            assert compare(one, other) == compare(*as_tuples)
+    assert Release(final=False) < Release() < Release(minor=1)
+    for compare in (operator.lt, operator.le, operator.gt, operator.ge):
+        with pytest.raises(TypeError, match="not supported between"):
+            compare(low, Release())
+    with pytest.raises(TypeError, match="is ordered and has a __lt__ of its own"):
+
+        @dataclass(frozen=True, kw_only=True, order=True)
+        class Own:
+            size: int
+
+            def __lt__(self, other: object) -> bool:
+                return True
+
+
+def test_fields_that_are_derived_are_those_of_a_dataclass() -> None:
+    def make(decorate: Callable[..., Any]) -> list[type]:
+        @decorate(frozen=True, kw_only=True)
+        class Base:
+            name: str
+            kind: ClassVar[str] = "base"
+            size: int = field(default=1, metadata={"unit": "B"})
+            tags: tuple[str, ...] = field(default_factory=tuple)
+
+        @decorate(frozen=True, kw_only=True)
+        class Derived(Base):
+            size: int = 2
+            tags: tuple[str, ...]
+            other: str = field(default="o", repr=False)
+
+        return [Base, Derived]
+
+    for ours, theirs in zip(make(dataclass), make(dataclasses.dataclass), strict=True):
+        shown = [
+            [(f.name, f.type, f.default, f.kw_only, f.repr, dict(f.metadata)) for f in fields]
+            for fields in (dataclasses.fields(ours), dataclasses.fields(theirs))
+        ]
+        assert shown[0] == shown[1]
+        for name in ("size", "tags", "other"):
+            assert vars(ours).get(name, "none") == vars(theirs).get(name, "none")
+        made = {"name": "n", "tags": ("t",)}
+        assert repr(ours(**made)) == repr(theirs(**made))
+        signature = str(inspect.signature(theirs)).removesuffix(" -> None")
+        assert str(inspect.signature(ours)) == signature
+
+
+def test_a_class_without_a_text_has_none() -> None:
+    @dataclass(frozen=True, kw_only=True)
+    class Bare:
+        name: str
+
+    assert Bare.__doc__ is None
+
+
+def test_nothing_derives_from_what_may_change() -> None:
+    @dataclasses.dataclass
+    class Open:
+        name: str
+
+    with pytest.raises(TypeError, match="cannot inherit frozen dataclass from a non-frozen one"):
+
+        @dataclass(frozen=True, kw_only=True)
+        class Closed(Open):  # type: ignore[misc]
+            size: int
 
 
 def test_arguments_are_checked() -> None:

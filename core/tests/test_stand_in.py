@@ -59,6 +59,16 @@ def test_what_is_loaded_already_or_not_there_has_no_stand_in(heavy: str) -> None
             import_module("heavy_and_missing")
 
 
+def test_names_that_are_given_need_no_library(heavy: str) -> None:
+    with standing_in(heavy, LOADED="not at all"):
+        held = import_module(heavy)
+
+    assert held.LOADED == "not at all"
+    assert heavy not in sys.modules
+    assert held.about.__version__ == "3.1"
+    assert heavy in sys.modules
+
+
 def test_what_the_library_lacks_is_missed_there(heavy: str) -> None:
     with standing_in(heavy):
         held = import_module(heavy)
@@ -67,10 +77,12 @@ def test_what_the_library_lacks_is_missed_there(heavy: str) -> None:
         _ = held.nothing
 
 
-def test_speaking_to_registries_loads_no_tables_of_encodings_and_no_schemas() -> None:
+def test_speaking_to_registries_loads_nothing_that_it_does_not_need() -> None:
     code = (
-        "import sys, kitline.store.registry.store, requests\n"
-        "heavy = {'charset_normalizer', 'jsonschema'}\n"
+        "import sys\n"
+        "heavy = {'charset_normalizer', 'idna', 'jsonschema', 'tarfile', 'zipfile'}\n"
+        "heavy -= set(sys.modules)\n"
+        "import kitline.store.registry.store, requests\n"
         "print(heavy & set(sys.modules))\n"
         "answer = requests.Response()\n"
         "answer._content = b'some text'\n"

@@ -212,6 +212,23 @@ def test_loopback_never_goes_through_a_proxy(
     assert asked[0] == f"http://registry.invalid/v2/team/model/blobs/{ABSENT}"
 
 
+def test_the_environment_is_asked_for_the_way_to_an_origin_only_once(
+    local_registry: LocalRegistry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+    real = requests.sessions.get_environ_proxies
+
+    def get_environ_proxies(url: str, no_proxy: str | None = None) -> dict[str, str]:
+        asked.append(url)
+        return real(url, no_proxy)
+
+    monkeypatch.setattr(requests.sessions, "get_environ_proxies", get_environ_proxies)
+    with connect(local_registry.host) as store:
+        for _ in range(3):
+            assert not store.has_blob(ABSENT)
+    assert asked == [f"http://{local_registry.host}"]
+
+
 def test_netrc_does_not_replace_credentials(
     local_registry: LocalRegistry, isolated_home: Path
 ) -> None:

@@ -55,6 +55,27 @@ def kit(number: int = 0) -> Manifest:
     )
 
 
+def requests_of(local_registry: LocalRegistry) -> list[str]:
+    return [each.method for each in local_registry.requests]
+
+
+def test_only_a_manifest_over_what_was_there_before_is_looked_up(
+    local_registry: LocalRegistry,
+) -> None:
+    with connect(local_registry.host) as first:
+        first.push_blob(BytesSource(b"{}"))
+        local_registry.forget()
+        for _ in range(2):
+            pushed(first, 1)
+        assert requests_of(local_registry) == ["PUT", "HEAD"]
+    with connect(local_registry.host) as second:
+        second.push_blob(BytesSource(b"{}"))
+        local_registry.forget()
+        for number in (1, 2):
+            pushed(second, number)
+        assert requests_of(local_registry) == ["HEAD", "HEAD", "PUT"]
+
+
 def pushed(store: RegistryStore, number: int = 0) -> Manifest:
     manifest = kit(number)
     store.push_manifest(manifest)

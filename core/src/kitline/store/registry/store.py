@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from kitline.errors import AmbiguousReference, ManifestNotFound
-from kitline.oci.manifest import ImageManifest
 from kitline.oci.reference import Reference
 from kitline.store.closing import Closing
 from kitline.store.progress import SILENT
@@ -36,7 +35,7 @@ class RegistryStore(Closing):
         self._repository = Reference(registry=reference.registry, repository=reference.repository)
         self._client = RegistryClient(reference.registry, reference.repository, options)
         self._sent: set[Digest] = set()
-        """Blobs that were not there before."""
+        """Blobs that were not there before, and manifests."""
 
     @property
     def name(self) -> str:
@@ -92,11 +91,13 @@ class RegistryStore(Closing):
             referrers.push_referrer(self._client, manifest)
         elif self._is_new(manifest) or not manifests.has_manifest(self._client, manifest.digest):
             manifests.put_manifest(self._client, manifest, str(manifest.digest))
+            self._sent.add(manifest.digest)
 
     def _is_new(self, manifest: Manifest) -> bool:
-        """Tell whether the manifest names a blob that was missing until now: so was it."""
-        named = (manifest.config, *manifest.layers) if isinstance(manifest, ImageManifest) else ()
-        return any(each.digest in self._sent for each in named)
+        """Tell whether a manifest names what was missing until now: then it was missing too."""
+        if manifest.digest in self._sent:
+            return False
+        return any(each.digest in self._sent for each in manifest.references)
 
     def find_tag(self, tag: str) -> Descriptor | None:
         return tags.find_tag(self._client, tag)

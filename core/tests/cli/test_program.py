@@ -1,0 +1,55 @@
+"""The program is soon at work: what click and dataclasses hardly use is not loaded."""
+
+from __future__ import annotations
+
+import inspect
+import platform
+import subprocess
+import sys
+
+import pytest
+from kitline.cli.program import _cleandoc, _system
+
+TEXTS = [
+    "Name of the kit.",
+    "",
+    "   ",
+    " both sides ",
+    "\ttab",
+    "a\tb",
+    "Two lines,\n    the second one further in.\n",
+    "\n\n  first\n    second\n  third\n\n",
+    "ends in a line\n",
+    "non\xa0breaking",
+    "\u2028",
+]
+
+
+@pytest.mark.parametrize("text", TEXTS)
+def test_texts_of_options_are_cleaned_as_by_the_library(text: str) -> None:
+    assert _cleandoc(text) == inspect.cleandoc(text)
+
+
+def test_the_system_is_named_as_by_the_library() -> None:
+    assert _system() == platform.system()
+
+
+@pytest.mark.parametrize("words", [["--version"], ["unpack", "nothing:v1", "-d", "out"]])
+def test_a_command_does_not_load_what_it_does_not_need(words: list[str]) -> None:
+    code = (
+        "import sys\n"
+        "heavy = {'inspect', 'platform', 'tokenize'} - set(sys.modules)\n"
+        "from kitline.cli.program import program\n"
+        f"sys.argv = ['kitline', *{words!r}]\n"
+        "import threading\n"
+        "threading._register_atexit("
+        "lambda: print('loaded:', *sorted(heavy & set(sys.modules)), file=sys.stderr))\n"
+        "program()"
+    )
+
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", code], capture_output=True, text=True, check=False
+    )
+
+    assert done.returncode == (words[0] != "--version"), done.stderr
+    assert done.stderr.splitlines()[-1].split() == ["loaded:"]
