@@ -7,6 +7,7 @@ import dataclasses
 import inspect
 import operator
 import pickle
+import sys
 from dataclasses import FrozenInstanceError, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -203,6 +204,20 @@ def test_fields_that_are_derived_are_those_of_a_dataclass() -> None:
         assert repr(ours(**made)) == repr(theirs(**made))
         signature = str(inspect.signature(theirs)).removesuffix(" -> None")
         assert str(inspect.signature(ours)) == signature
+
+
+@pytest.mark.skipif(sys.version_info < (3, 13), reason="copy.replace came with Python 3.13")
+def test_copy_replaces() -> None:
+    assert copy.replace(Longer(name="iris"), name="rose") == Longer(name="rose")  # type: ignore[attr-defined,unused-ignore]
+
+
+def test_a_field_without_a_type_is_refused() -> None:
+    with pytest.raises(TypeError, match="'size' is a field but has no type annotation"):
+
+        @dataclass(frozen=True, kw_only=True)
+        class Untyped:
+            name: str
+            size = field(default=1)
 
 
 def test_a_class_without_a_text_has_none() -> None:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import threading
+import time
 from importlib import import_module
 from typing import TYPE_CHECKING
 
 import pytest
-from kitline.stand_in import standing_in
+from kitline.stand_in import load, standing_in
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -23,7 +25,7 @@ def _heavy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     (package / "__init__.py").write_text(
         "LOADED = True\nfrom heavy_tables.about import __version__"
     )
-    (package / "about.py").write_text("__version__ = '3.1'")
+    (package / "about.py").write_text("__version__ = '3.1'\nSIZE = 3")
     monkeypatch.syspath_prepend(tmp_path)
     yield package.name
     for name in [each for each in sys.modules if each.startswith(package.name)]:
@@ -69,6 +71,48 @@ def test_names_that_are_given_need_no_library(heavy: str) -> None:
     assert heavy in sys.modules
 
 
+def test_what_is_given_may_be_made_of_the_library(heavy: str) -> None:
+    def loaded() -> str:
+        return f"asked: {load(heavy).LOADED}"
+
+    with standing_in(heavy, loaded=loaded):
+        assert import_module(heavy).loaded() == "asked: True"
+        assert "LOADED" in vars(import_module(heavy))
+
+
+def test_a_module_of_a_package_stands_in_its_place_there(heavy: str) -> None:
+    package = import_module(heavy)
+    del sys.modules[f"{heavy}.about"], package.about
+
+    with standing_in(f"{heavy}.about"):
+        assert "SIZE" not in vars(package.about)
+    assert package.about.SIZE == 3
+    assert package.about is sys.modules[f"{heavy}.about"]
+
+
+def test_threads_that_import_meanwhile_get_the_library_or_what_becomes_it(heavy: str) -> None:
+    failed: list[BaseException] = []
+    done = threading.Event()
+
+    def stand_in() -> None:
+        try:
+            while not done.is_set():
+                with standing_in(heavy):
+                    held = import_module(heavy)
+                assert held.LOADED
+        except BaseException as cause:
+            failed.append(cause)
+
+    threads = [threading.Thread(target=each) for each in (stand_in, stand_in)]
+    for thread in threads:
+        thread.start()
+    time.sleep(0.3)
+    done.set()
+    for thread in threads:
+        thread.join()
+    assert not failed
+
+
 def test_what_the_library_lacks_is_missed_there(heavy: str) -> None:
     with standing_in(heavy):
         held = import_module(heavy)
@@ -80,7 +124,7 @@ def test_what_the_library_lacks_is_missed_there(heavy: str) -> None:
 def test_speaking_to_registries_loads_nothing_that_it_does_not_need() -> None:
     code = (
         "import sys\n"
-        "heavy = {'charset_normalizer', 'idna', 'jsonschema', 'tarfile', 'zipfile'}\n"
+        "heavy = {'charset_normalizer', 'jsonschema', 'tarfile', 'zipfile'}\n"
         "heavy -= set(sys.modules)\n"
         "import kitline.store.registry.store, requests\n"
         "print(heavy & set(sys.modules))\n"

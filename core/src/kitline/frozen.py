@@ -89,7 +89,11 @@ def _find_fields(cls: type) -> None:
     """
     own = vars(cls)
     annotations = own.get("__annotations__", {})
-    given = {name: own[name] for name in annotations if name in own}
+    given = {
+        name: value
+        for name, value in own.items()
+        if name in annotations or isinstance(value, dataclasses.Field)
+    }
     said = {"__module__": cls.__module__, "__annotations__": annotations, "__doc__": cls.__name__}
     bare: Any = dataclasses.dataclass(
         type(cls.__name__, (), {**given, **said}),
@@ -110,6 +114,8 @@ def _find_fields(cls: type) -> None:
         "__dataclass_params__": params,
         "__dataclass_fields__": {**fields, **bare.__dataclass_fields__},
     }
+    if "__replace__" in vars(bare):  # Python 3.13
+        values["__replace__"] = bare.__replace__
     for name, value in given.items():
         if isinstance(value, dataclasses.Field):
             if name in vars(bare):

@@ -8,7 +8,7 @@ import subprocess
 import sys
 
 import pytest
-from kitline.cli.program import _cleandoc, _system
+from kitline.cli.program import _cleandoc, _get_annotations, _system
 
 TEXTS = [
     "Name of the kit.",
@@ -28,6 +28,35 @@ TEXTS = [
 @pytest.mark.parametrize("text", TEXTS)
 def test_texts_of_options_are_cleaned_as_by_the_library(text: str) -> None:
     assert _cleandoc(text) == inspect.cleandoc(text)
+
+
+def test_texts_are_cleaned_while_the_stand_in_is_there_too() -> None:
+    code = (
+        "import sys\n"
+        "from kitline.cli.program import _cleandoc, _get_annotations\n"
+        "from kitline.stand_in import standing_in\n"
+        "was = sys.modules.pop('inspect', None)\n"
+        "with standing_in('inspect', cleandoc=_cleandoc, get_annotations=_get_annotations):\n"
+        "    import inspect\n"
+        "    assert was is not inspect\n"
+        "    print(repr(inspect.cleandoc('one\\n  two')))\n"
+    )
+
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+
+    assert done.stdout == "'one\\ntwo'\n"
+
+
+def test_annotations_are_those_of_the_library() -> None:
+    class Annotated:
+        size: int
+
+    class Derived(Annotated):
+        pass
+
+    for each in (Annotated, Derived, test_annotations_are_those_of_the_library):
+        assert _get_annotations(each) == inspect.get_annotations(each)
+    assert _get_annotations(Annotated, eval_str=True) == {"size": int}
 
 
 def test_the_system_is_named_as_by_the_library() -> None:

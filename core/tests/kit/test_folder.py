@@ -299,6 +299,13 @@ def test_files_beside_a_nested_layer_are_kept_and_reported(tmp_path: Path) -> No
     )
 
 
+def test_ignore_rules_are_read_from_a_file_only(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / ".kitignore")
+
+    with pytest.raises(SourceError, match=r"cannot read '.*\.kitignore': it is no file"):
+        FolderTree(tmp_path).entries()
+
+
 def test_a_kept_file_in_an_ignored_folder_gets_its_folder(tmp_path: Path) -> None:
     write(tmp_path, ".kitignore", b"model\n!model/keep.bin\n")
     write(tmp_path, "model/keep.bin")

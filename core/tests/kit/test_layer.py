@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from enum import IntFlag, StrEnum
 from io import BytesIO
 from typing import TYPE_CHECKING
 
@@ -149,6 +150,21 @@ def test_identity_follows_names_modes_and_fingerprints() -> None:
     assert layer().identity == first
     assert len({first, layer("b").identity, layer(mode=1).identity, layer(mark=2).identity}) == 4
     assert TarLayer([file("a")]).identity is None
+
+
+def test_plugins_may_have_their_own_kinds_of_text_and_number() -> None:
+    class Name(StrEnum):
+        MODEL = "model.bin"
+        OTHER = "other.bin"
+
+    class Mode(IntFlag):
+        READ = 0o444
+
+    def layer(name: Name) -> TarLayer:
+        mark = ("tool", name)
+        return TarLayer([Entry(path=name, mode=Mode.READ, size=1, fingerprint=lambda: mark)])
+
+    assert layer(Name.MODEL).identity == layer(Name.MODEL).identity != layer(Name.OTHER).identity
 
 
 def test_a_raw_layer_is_the_file() -> None:

@@ -7,8 +7,12 @@ import gc
 import os
 import sys
 from contextlib import suppress
+from typing import TYPE_CHECKING, Any
 
-from kitline.stand_in import standing_in
+from kitline.stand_in import load, standing_in
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 SWITCH_INTERVAL = 0.0005
 """Seconds that a thread which loads modules may keep one waiting that moves bytes."""
@@ -30,8 +34,11 @@ def program() -> None:
     # the interpreter takes to give back, one by one, what ends with it anyway
     if not atexit._ncallbacks():
         atexit.register(leave)
-    # click and dataclasses, which need next to nothing of it
-    with standing_in("inspect", cleandoc=_cleandoc), standing_in("platform", system=_system):
+    # click, uuid and dataclasses need next to nothing of them
+    with (
+        standing_in("inspect", cleandoc=_cleandoc, get_annotations=_get_annotations),
+        standing_in("platform", system=_system),
+    ):
         import dataclasses  # noqa: F401
 
         from kitline.cli.main import flush, main
@@ -42,13 +49,19 @@ def program() -> None:
         raise
 
 
-def _cleandoc(text: str) -> str:
+def _cleandoc(text: str) -> Any:
     """Return what `inspect.cleandoc` does; nearly all texts are one line."""
     if text.isprintable() and text == text.strip():
         return text
-    import inspect
+    return load("inspect").cleandoc(text)
 
-    return inspect.cleandoc(text)
+
+def _get_annotations(about: object, **options: object) -> Any:
+    """Return what `inspect.get_annotations` does; dataclasses ask it, from Python 3.12 on."""
+    if not isinstance(about, type) or options or sys.version_info >= (3, 14):
+        return load("inspect").get_annotations(about, **options)
+    found: Mapping[str, object] = vars(about).get("__annotations__", {})
+    return dict(found)
 
 
 def _system() -> str:

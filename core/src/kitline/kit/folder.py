@@ -105,6 +105,8 @@ class FolderTree:
     def _rules(self) -> IgnoreRules:
         path = self.root / IGNORE_FILE
         try:
+            if path.exists() and not path.is_file():  # a FIFO would keep us waiting
+                raise SourceError(f"cannot read {str(path)!r}: it is no file")
             with path.open("rb") as file:
                 data = file.read(_IGNORE_LIMIT + 1)
         except FileNotFoundError:

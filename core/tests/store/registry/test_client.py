@@ -7,6 +7,7 @@ import ssl
 import threading
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
+from functools import partial
 from typing import TYPE_CHECKING
 
 import pytest
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     Script = Callable[[str, str, Mapping[str, str], bytes], tuple[int, Mapping[str, str], bytes]]
 
 QUICK = RetryPolicy(least=0.0, most=0.01)
+NEVER = RetryPolicy(tries=1)
 DATA = hashlib.shake_128(b"client").digest(6 << 20)
 ABSENT = Digest("sha256:" + "0" * 64)
 
@@ -212,6 +214,26 @@ def test_loopback_never_goes_through_a_proxy(
     assert asked[0] == f"http://registry.invalid/v2/team/model/blobs/{ABSENT}"
 
 
+def test_ports_in_no_proxy_are_those_of_the_address(
+    serve: Callable[[Script], str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def proxy(
+        method: str, path: str, headers: Mapping[str, str], body: bytes
+    ) -> tuple[int, Mapping[str, str], bytes]:
+        return 404, {}, b""
+
+    monkeypatch.setenv("http_proxy", serve(proxy))
+    monkeypatch.setenv("no_proxy", "registry.invalid:80")
+    with connect("registry.invalid", plain_http=True, retry=NEVER) as store:
+        for address in ("http://registry.invalid", "http://registry.invalid:80"):
+            arrives = partial(store.client.send, "GET", address, "look", expect={404}, scopes=())
+            if address.endswith(":80"):
+                with pytest.raises(RegistryUnreachable):
+                    arrives()
+            else:
+                arrives()
+
+
 def test_the_environment_is_asked_for_the_way_to_an_origin_only_once(
     local_registry: LocalRegistry, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -226,7 +248,7 @@ def test_the_environment_is_asked_for_the_way_to_an_origin_only_once(
     with connect(local_registry.host) as store:
         for _ in range(3):
             assert not store.has_blob(ABSENT)
-    assert asked == [f"http://{local_registry.host}"]
+    assert asked == [f"http://{local_registry.host}/v2/team/model/blobs/{ABSENT}"]
 
 
 def test_netrc_does_not_replace_credentials(

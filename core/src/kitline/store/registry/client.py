@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import threading
 from typing import TYPE_CHECKING, Any, Protocol
-from urllib.parse import quote, urlencode
+from urllib.parse import quote, urlencode, urlsplit
 
 from kitline._version import VERSION
 from kitline.errors import InvalidSetting, MalformedContent, RegistryError
@@ -68,7 +68,7 @@ class RegistryClient(Registry):  # type: ignore[misc]  # oras ships no type info
         self.healing = threading.Lock()
         """Held while a reader puts back lost referrers, and for good once it was refused."""
         self._timeout = (options.connect_timeout, options.read_timeout)
-        self._ways: dict[Origin, dict[str, Any]] = {}
+        self._ways: dict[tuple[str, str], dict[str, Any]] = {}
         self.session.headers["User-Agent"] = f"kitline/{VERSION}"
         shared = options.sessions
         furnish(
@@ -209,20 +209,22 @@ class RegistryClient(Registry):  # type: ignore[misc]  # oras ships no type info
             data=body() if callable(body) else body,
             headers={"Accept-Encoding": "identity", **headers, **allowed},
         )
+        prepared = self.session.prepare_request(request)
         response: requests.Response = self.session.send(
-            self.session.prepare_request(request),
+            prepared,
             timeout=(connect, read + patience),
             allow_redirects=False,
-            **self._way_to(target),
+            **self._way_to(target, prepared.url),
         )
         return response
 
-    def _way_to(self, target: Origin) -> dict[str, Any]:
-        """Return proxies and CA certificates for an origin; the environment is read only once."""
-        found = self._ways.get(target)
+    def _way_to(self, target: Origin, url: str) -> dict[str, Any]:
+        """Return proxies and CA certificates for a host; the environment is read only once."""
+        host = urlsplit(url)[:2]
+        found = self._ways.get(host)
         if found is None:
-            found = self._ways[target] = self.session.merge_environment_settings(
-                str(target), proxies_for(target.host), True, self._tls_verify, None
+            found = self._ways[host] = self.session.merge_environment_settings(
+                url, proxies_for(target.host), True, self._tls_verify, None
             )
         return found
 

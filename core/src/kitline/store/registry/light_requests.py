@@ -1,23 +1,21 @@
 """requests and urllib3, imported without what they need for what kitline never asks of them.
 
-No answer of a registry is read as text, so that nothing guesses encodings; hosts with letters
-beyond ASCII load idna when they come, and HTTP/2 is not spoken.
+No answer of a registry is read as text, so that nothing guesses encodings; HTTP/2 is not spoken.
 """
 
 from __future__ import annotations
 
-from kitline.stand_in import standing_in
+from typing import Any
+
+from kitline.stand_in import load, standing_in
 
 
-def _version(name: str) -> str:
-    import importlib.metadata
-
-    return importlib.metadata.version(name)
+def _version(name: str) -> Any:
+    return load("importlib.metadata").version(name)
 
 
 with (
     standing_in("charset_normalizer", version_from="version"),
-    standing_in("idna"),
     standing_in("importlib.metadata", version=_version),
     standing_in("zipfile"),
 ):

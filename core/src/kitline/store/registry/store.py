@@ -35,7 +35,7 @@ class RegistryStore(Closing):
         self._repository = Reference(registry=reference.registry, repository=reference.repository)
         self._client = RegistryClient(reference.registry, reference.repository, options)
         self._sent: set[Digest] = set()
-        """Blobs that were not there before, and manifests."""
+        """Blobs that were missing, as far as is known, and manifests."""
 
     @property
     def name(self) -> str:
@@ -94,7 +94,10 @@ class RegistryStore(Closing):
             self._sent.add(manifest.digest)
 
     def _is_new(self, manifest: Manifest) -> bool:
-        """Tell whether a manifest names what was missing until now: then it was missing too."""
+        """Tell whether a manifest names what was missing until now: then it was missing too.
+
+        Sending one again that is there after all does no harm; asking costs a request.
+        """
         if manifest.digest in self._sent:
             return False
         return any(each.digest in self._sent for each in manifest.references)
