@@ -9,6 +9,7 @@ dataclasses like any other.
 from __future__ import annotations
 
 import dataclasses
+import operator
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 if TYPE_CHECKING:
@@ -167,20 +168,15 @@ def _hash(self: Any) -> int:
     return hash(tuple([values[name] for name in self.__kitline_shape__.hashed]))
 
 
-def _lt(self: Any, other: Any) -> Any:
-    return NotImplemented if type(other) is not type(self) else _compared(self) < _compared(other)
+def _by_fields(compare: Callable[[Any, Any], bool]) -> Callable[[Any, Any], Any]:
+    """Return a method that compares an object with another of its class, by their fields."""
 
+    def method(self: Any, other: Any) -> Any:
+        if type(other) is not type(self):
+            return NotImplemented
+        return compare(_compared(self), _compared(other))
 
-def _le(self: Any, other: Any) -> Any:
-    return NotImplemented if type(other) is not type(self) else _compared(self) <= _compared(other)
-
-
-def _gt(self: Any, other: Any) -> Any:
-    return NotImplemented if type(other) is not type(self) else _compared(self) > _compared(other)
-
-
-def _ge(self: Any, other: Any) -> Any:
-    return NotImplemented if type(other) is not type(self) else _compared(self) >= _compared(other)
+    return method
 
 
 def _compared(self: Any) -> tuple[Any, ...]:
@@ -254,4 +250,9 @@ _METHODS: Final[dict[str, Any]] = {
     "__delattr__": _delattr,
     "__signature__": _SignatureOfClass(),
 }
-_ORDER: Final[dict[str, Any]] = {"__lt__": _lt, "__le__": _le, "__gt__": _gt, "__ge__": _ge}
+_ORDER: Final[dict[str, Any]] = {
+    "__lt__": _by_fields(operator.lt),
+    "__le__": _by_fields(operator.le),
+    "__gt__": _by_fields(operator.gt),
+    "__ge__": _by_fields(operator.ge),
+}
