@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import copy
+import pickle
+import re
 import subprocess
 import sys
 import threading
@@ -10,7 +13,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 import pytest
-from kitline.stand_in import load, standing_in
+from kitline.stand_in import load, patterns_when_used, standing_in
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -138,3 +141,42 @@ def test_speaking_to_registries_loads_nothing_that_it_does_not_need() -> None:
     )
 
     assert found.stdout.splitlines() == ["set()", "ascii {'charset_normalizer'}"]
+
+
+def test_patterns_are_compiled_when_they_are_used() -> None:
+    elsewhere: list[re.Pattern[str]] = []
+    with patterns_when_used():
+        digits, wrong = re.compile(r"a(\d+)", re.IGNORECASE), re.compile("(")
+        with patterns_when_used():
+            letters = re.compile("b+")
+        thread = threading.Thread(target=lambda: elsewhere.append(re.compile("c")))
+        thread.start()
+        thread.join()
+
+    assert [type(each) for each in elsewhere] == [re.Pattern]
+    assert type(re.compile("d+")) is re.Pattern
+    assert "_compiled" not in vars(digits)
+    match = digits.search("xA12")
+    assert match is not None
+    assert match[1] == "12"
+    assert "_compiled" in vars(digits)
+    assert letters.split("abba") == ["a", "a"]
+    with pytest.raises(re.error, match="unterminated subpattern"):
+        wrong.search("")
+
+
+def test_a_pattern_that_waits_is_like_any_other() -> None:
+    with patterns_when_used():
+        late = re.compile(r"a(\d+)", re.IGNORECASE)
+    usual = re.compile(r"a(\d+)", re.IGNORECASE)
+
+    assert isinstance(late, re.Pattern)
+    assert late == usual
+    assert usual == late
+    assert len({late, usual}) == 1
+    assert repr(late) == repr(usual)
+    assert (late.pattern, late.flags, late.groups) == (usual.pattern, usual.flags, 1)
+    assert re.sub(late, "-", "a1 a2") == "- -"
+    assert re.compile(late).fullmatch("a1")
+    for again in (copy.copy(late), copy.deepcopy(late), pickle.loads(pickle.dumps(late))):
+        assert again == usual

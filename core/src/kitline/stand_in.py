@@ -1,22 +1,28 @@
 """Stand-ins for libraries that others import at once and hardly ever use.
 
 Other threads may import meanwhile: what they find is the library, or a stand-in that becomes it.
+
+The same goes for regular expressions: compiling some takes longer than all else in their module.
 """
 
 from __future__ import annotations
 
+import re
 import sys
 from contextlib import contextmanager
+from functools import cached_property
 from importlib import import_module
 from importlib.util import find_spec
-from threading import Lock
+from threading import Lock, RLock, get_ident
 from types import ModuleType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _removing = Lock()
+_compiling = RLock()
+_compile_now: Final = re.compile
 
 
 class _StandIn(ModuleType):
@@ -72,3 +78,57 @@ def standing_in(library: str, *, version_from: str = "", **given: object) -> Ite
         yield
     finally:
         stand_in._make_room()
+
+
+@contextmanager
+def patterns_when_used() -> Iterator[None]:
+    """Let each regular expression that this thread compiles inside wait until it is used.
+
+    For imports of libraries that compile what most programs never ask of them.
+    """
+    owner = get_ident()
+
+    def compile_late(pattern: Any, flags: Any = 0) -> Any:
+        if get_ident() != owner:
+            return _compile_now(pattern, flags)
+        return _PatternWhenUsed(pattern, flags)
+
+    with _compiling:
+        if re.compile is not _compile_now:  # inside of another one
+            yield
+            return
+        re.compile = compile_late
+        try:
+            yield
+        finally:
+            re.compile = _compile_now
+
+
+class _PatternWhenUsed:
+    """Does what the pattern does, and is one to `isinstance` and the functions of `re`."""
+
+    def __init__(self, *given: Any) -> None:
+        self._given = given
+
+    @property  # type: ignore[misc]
+    def __class__(self) -> type:
+        return re.Pattern
+
+    @cached_property
+    def _compiled(self) -> re.Pattern[Any]:
+        return _compile_now(*self._given)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._compiled, name)
+
+    def __repr__(self) -> str:
+        return repr(self._compiled)
+
+    def __eq__(self, other: object) -> bool:
+        return self._compiled == getattr(other, "_compiled", other)
+
+    def __hash__(self) -> int:
+        return hash(self._compiled)
+
+    def __reduce_ex__(self, protocol: Any) -> Any:
+        return _compile_now, self._given

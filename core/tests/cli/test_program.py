@@ -6,9 +6,13 @@ import inspect
 import platform
 import subprocess
 import sys
+from typing import TYPE_CHECKING
 
 import pytest
-from kitline.cli.program import _cleandoc, _get_annotations, _system
+from kitline.cli.program import _cleandoc, _get_annotations, _signature, _system
+
+if TYPE_CHECKING:
+    from kitline.testing import LocalRegistry
 
 TEXTS = [
     "Name of the kit.",
@@ -59,15 +63,38 @@ def test_annotations_are_those_of_the_library() -> None:
     assert _get_annotations(Annotated, eval_str=True) == {"size": int}
 
 
+def test_a_signature_is_that_of_the_library_but_for_a_class_that_says_nothing() -> None:
+    class Silent:
+        pass
+
+    assert _signature(_system) == inspect.signature(_system)
+    assert str(_signature(Silent)) == "(...)"
+
+
 def test_the_system_is_named_as_by_the_library() -> None:
     assert _system() == platform.system()
 
 
 @pytest.mark.parametrize("words", [["--version"], ["unpack", "nothing:v1", "-d", "out"]])
 def test_a_command_does_not_load_what_it_does_not_need(words: list[str]) -> None:
+    found = loaded_by(words, "inspect", "platform", "tokenize", "zipfile")
+
+    assert found == set()
+
+
+def test_a_command_that_asks_a_registry_does_not_either(local_registry: LocalRegistry) -> None:
+    words = ["unpack", f"{local_registry.host}/nothing:v1", "-d", "out"]
+
+    found = loaded_by(words, "csv", "inspect", "jsonschema", "platform", "zipfile")
+
+    assert found == set()
+
+
+def loaded_by(words: list[str], *heavy: str) -> set[str]:
+    """Run a command in a process of its own; return which of the `heavy` modules it has loaded."""
     code = (
         "import sys\n"
-        "heavy = {'inspect', 'platform', 'tokenize'} - set(sys.modules)\n"
+        f"heavy = {set(heavy)!r} - set(sys.modules)\n"
         "from kitline.cli.program import program\n"
         f"sys.argv = ['kitline', *{words!r}]\n"
         "import threading\n"
@@ -75,10 +102,10 @@ def test_a_command_does_not_load_what_it_does_not_need(words: list[str]) -> None
         "lambda: print('loaded:', *sorted(heavy & set(sys.modules)), file=sys.stderr))\n"
         "program()"
     )
-
     done = subprocess.run(
         [sys.executable, "-W", "error", "-c", code], capture_output=True, text=True, check=False
     )
-
     assert done.returncode == (words[0] != "--version"), done.stderr
-    assert done.stderr.splitlines()[-1].split() == ["loaded:"]
+    label, *loaded = done.stderr.splitlines()[-1].split()
+    assert label == "loaded:"
+    return set(loaded)

@@ -9,7 +9,7 @@ import sys
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from kitline.stand_in import load, standing_in
+from kitline.stand_in import load, patterns_when_used, standing_in
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -34,9 +34,12 @@ def program() -> None:
     # the interpreter takes to give back, one by one, what ends with it anyway
     if not atexit._ncallbacks():
         atexit.register(leave)
-    # click, uuid and dataclasses need next to nothing of them
+    # click, uuid, dataclasses and gettext need next to nothing of them
     with (
-        standing_in("inspect", cleandoc=_cleandoc, get_annotations=_get_annotations),
+        patterns_when_used(),
+        standing_in(
+            "inspect", cleandoc=_cleandoc, get_annotations=_get_annotations, signature=_signature
+        ),
         standing_in("platform", system=_system),
     ):
         import dataclasses  # noqa: F401
@@ -62,6 +65,11 @@ def _get_annotations(about: object, **options: object) -> Any:
         return load("inspect").get_annotations(about, **options)
     found: Mapping[str, object] = vars(about).get("__annotations__", {})
     return dict(found)
+
+
+def _signature(about: object, **options: object) -> Any:
+    """Return what dataclasses write into a class that says nothing of itself; nobody reads it."""
+    return "(...)" if isinstance(about, type) else load("inspect").signature(about, **options)
 
 
 def _system() -> str:

@@ -7,7 +7,10 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-import yaml
+from kitline.stand_in import patterns_when_used
+
+with patterns_when_used():  # those by which PyYAML would read without libyaml
+    import yaml
 
 SIZE_LIMIT = 1 << 20
 """Largest text, in bytes."""

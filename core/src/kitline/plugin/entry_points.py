@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import re
-from importlib.metadata import distributions
 from typing import TYPE_CHECKING
+
+from kitline.stand_in import standing_in
+
+with standing_in("csv"), standing_in("zipfile"):  # for lists of files, and for zipped libraries
+    from importlib.metadata import distributions
 
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
