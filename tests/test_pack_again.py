@@ -25,3 +25,17 @@ def test_packing_again_sends_head_requests_only(tmp_path: Path) -> None:
         asked = [(request.method, request.path) for request in registry.requests]
     assert again == first
     assert {method for method, _ in asked} == {"HEAD"}, asked
+
+
+def test_a_new_kit_takes_as_few_requests_as_the_protocol_allows(tmp_path: Path) -> None:
+    write_tree(tmp_path / "tree", {"model.bin": b"m" * (5 << 20)})
+    kitline = Kitline(home=tmp_path / "home")
+    with LocalRegistry() as registry:
+        kitline.pinned("pack", tmp_path / "tree", "-t", f"{registry.host}/team/iris:v1")
+
+        asked = [(each.method, each.path) for each in registry.requests]
+    assert [method for method, _ in asked] == [
+        *("HEAD", "POST", "PATCH", "PUT"),  # the tag, in case it shares a layer; the layer
+        *("POST", "PUT", "PUT", "PUT"),  # config, manifest, keep tag
+        *("HEAD", "PUT", "HEAD"),  # the tag: where it was, the move, and whether it is there now
+    ], asked

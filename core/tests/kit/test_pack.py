@@ -107,7 +107,7 @@ class Watched(MemoryStore):
         super().__init__()
         self.pushed: list[str] = []
 
-    def push_blob(self, source, *, digest=None, name="", progress=None):  # type: ignore[no-untyped-def]
+    def push_blob(self, source, *, digest=None, is_new=False, name="", progress=None):  # type: ignore[no-untyped-def]
         self.pushed.append(name)
         return super().push_blob(source, digest=digest, name=name)
 

@@ -136,7 +136,12 @@ def pack(
     }
     kitfile = tree.kitfile.with_digests(digests)
     config = to_config(kitfile)
-    stored = store.push_blob(BytesSource(config), digest=Digest.of(config), name="config")
+    stored = store.push_blob(
+        BytesSource(config),
+        digest=Digest.of(config),
+        is_new=not all(layer.existed for layer in layers),  # it holds the digests of all
+        name="config",
+    )
     manifest = ImageManifest.build(
         artifact_type=media_types.MODELKIT_MANIFEST,
         config=Descriptor(

@@ -187,6 +187,7 @@ class ArchiveStore(LayoutReader):
         source: BlobSource,
         *,
         digest: Digest | None = None,
+        is_new: bool = False,
         name: str = "",
         progress: Progress = SILENT,
     ) -> StoredBlob:

@@ -91,12 +91,14 @@ class BlobPusher(Protocol):
         source: BlobSource,
         *,
         digest: Digest | None = None,
+        is_new: bool = False,
         name: str = "",
         progress: Progress = SILENT,
     ) -> StoredBlob:
         """Store the bytes of `source` in one pass, and hash them in the same pass.
 
-        With `digest` the store first looks whether it holds that blob and then reads nothing.
+        With `digest` the store first looks whether it holds that blob and then reads nothing;
+        `is_new` tells it that it cannot, where looking costs a request.
         A transfer that breaks goes on where it stopped, in this call or in the next one.
         `name` is what progress shows.
 

@@ -119,6 +119,7 @@ class LayoutStore(Closing, LayoutReader):
         source: BlobSource,
         *,
         digest: Digest | None = None,
+        is_new: bool = False,
         name: str = "",
         progress: Progress = SILENT,
     ) -> StoredBlob:

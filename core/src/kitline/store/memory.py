@@ -64,6 +64,7 @@ class MemoryStore(Closing):
         source: BlobSource,
         *,
         digest: Digest | None = None,
+        is_new: bool = False,
         name: str = "",
         progress: Progress = SILENT,
     ) -> StoredBlob:

@@ -154,6 +154,41 @@ def test_an_immutable_tag_is_a_conflict_unless_it_is_right_already(kind: str) ->
             store.set_tag("v1", second)
 
 
+def test_a_tag_named_after_what_was_missing_until_now_is_set_without_a_look(
+    local_registry: LocalRegistry,
+) -> None:
+    with connect(local_registry.host) as first:
+        first.push_blob(BytesSource(b"{}"))
+        manifest = pushed(first, 1)
+        keep = f"kit-{manifest.digest.hex[:32]}"
+        local_registry.forget()
+        assert first.set_tag(keep, manifest, may_move=False) is None
+        assert requests_of(local_registry) == ["PUT"]
+        local_registry.forget()
+        first.set_tag("v1", manifest)
+        assert requests_of(local_registry) == ["HEAD", "PUT", "HEAD"]
+    with connect(local_registry.host) as second:
+        pushed(second, 1)
+        local_registry.forget()
+        assert second.set_tag(keep, manifest, may_move=False) == manifest.digest
+        assert requests_of(local_registry) == ["HEAD"]
+
+
+@pytest.mark.parametrize("kind", ["ecr", "harbor"])
+def test_an_immutable_tag_that_somebody_else_set_to_the_same_is_right(kind: str) -> None:
+    rules = Rules(immutable_tags=kind)  # type: ignore[arg-type]  # the two literals
+    with LocalRegistry(rules) as registry, connect(registry.host) as store:
+        store.push_blob(BytesSource(b"{}"))
+        manifest = pushed(store, 1)
+        keep = f"kit-{manifest.digest.hex[:32]}"
+        tags = registry.content.create("team/model").tags
+        tags[keep] = str(manifest.digest)
+        assert store.set_tag(keep, manifest, may_move=False) == manifest.digest
+        tags[keep] = str(pushed(store, 2).digest)
+        with pytest.raises(TagConflict, match="tag immutability"):
+            store.set_tag(keep, manifest, may_move=False)
+
+
 @pytest.mark.parametrize(
     "rules", [Rules(), HARBOR, DOCKER_REGISTRY, Rules(page_limit=7, relative_locations=True)]
 )

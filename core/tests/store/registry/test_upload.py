@@ -142,6 +142,15 @@ def test_a_known_digest_goes_in_one_put(
     assert held(local_registry) == DATA
 
 
+def test_a_blob_that_cannot_be_there_is_not_looked_up(
+    local_registry: LocalRegistry, store: RegistryStore
+) -> None:
+    store.push_blob(Source(), digest=DIGEST, is_new=True)
+    assert [each.method for each in local_registry.requests] == ["POST", "PUT"]
+    assert not store.push_blob(Source(), digest=DIGEST, is_new=True).existed  # no harm if it is
+    assert held(local_registry) == DATA
+
+
 def test_a_small_blob_is_looked_up_before_it_is_sent(
     local_registry: LocalRegistry, store: RegistryStore
 ) -> None:

@@ -64,10 +64,13 @@ class RegistryStore(Closing):
         source: BlobSource,
         *,
         digest: Digest | None = None,
+        is_new: bool = False,
         name: str = "",
         progress: Progress = SILENT,
     ) -> StoredBlob:
-        stored = upload.push_blob(self._client, source, digest=digest, name=name, progress=progress)
+        stored = upload.push_blob(
+            self._client, source, digest=digest, is_new=is_new, name=name, progress=progress
+        )
         if not stored.existed:
             self._sent.add(stored.digest)
         return stored
@@ -106,7 +109,10 @@ class RegistryStore(Closing):
         return tags.find_tag(self._client, tag)
 
     def set_tag(self, tag: str, manifest: Manifest, *, may_move: bool = True) -> Digest | None:
-        return tags.set_tag(self._client, tag, manifest, may_move=may_move)
+        digest = manifest.digest
+        # what was missing until now, no tag that is named after it points at
+        is_new = digest in self._sent and digest.hex[:32] in tag
+        return tags.set_tag(self._client, tag, manifest, may_move=may_move, is_new=is_new)
 
     def list_tags(self, *, prefix: str = "") -> Sequence[str]:
         return tags.list_tags(self._client, prefix=prefix)

@@ -7,9 +7,11 @@ compare-and-swap, so a tag is read back after it was set.
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from kitline.errors import (
+    KitlineError,
     ManifestNotFound,
     ReferenceMoved,
     RegistryError,
@@ -61,11 +63,14 @@ def find_tag(client: RegistryClient, tag: str) -> Descriptor | None:
 
 
 def set_tag(
-    client: RegistryClient, tag: str, manifest: Manifest, *, may_move: bool
+    client: RegistryClient, tag: str, manifest: Manifest, *, may_move: bool, is_new: bool = False
 ) -> Digest | None:
-    """Point a tag at a manifest; see `Tagger.set_tag`."""
-    found = find_tag(client, tag)
-    before = found.digest if found else None
+    """Point a tag at a manifest; see `Tagger.set_tag`.
+
+    `is_new` says that the tag is not there yet, nor will be pointed at anything else.
+    """
+    check_tag(tag)
+    before = None if is_new else _digest_of(client, tag)
     if before == manifest.digest:
         return before
     name = f"{tag!r} of '{client.registry}/{client.repository}'"
@@ -77,21 +82,35 @@ def set_tag(
     try:
         put_manifest(client, manifest, tag)
     except RegistryError as error:
-        if error.status in (400, 403, 409, 412) and _says_immutable(error):
-            raise TagConflict(
-                f"tag {name}: the registry does not let it move from {before} to"
-                f" {manifest.digest} (tag immutability is switched on there): {error}"
-            ) from error
+        if error.status in (400, 403, 409, 412):
+            if _is_at(client, tag, manifest.digest):
+                return manifest.digest  # somebody else was faster
+            if _says_immutable(error):
+                raise TagConflict(
+                    f"tag {name}: the registry does not let it move from {before} to"
+                    f" {manifest.digest} (tag immutability is switched on there): {error}"
+                ) from error
         if error.status == 404 or error.code == "MANIFEST_UNKNOWN":
             raise ManifestNotFound(f"tag {name}: {error}") from error
         raise
-    after = find_tag(client, tag)
-    if after is None or after.digest != manifest.digest:
+    after = manifest.digest if is_new else _digest_of(client, tag)
+    if after != manifest.digest:
         raise ReferenceMoved(
             f"tag {name}: set to {manifest.digest}, but it points at"
-            f" {after.digest if after else 'nothing'} now; somebody else moved it at the same time"
+            f" {after or 'nothing'} now; somebody else moved it at the same time"
         )
     return before
+
+
+def _digest_of(client: RegistryClient, tag: str) -> Digest | None:
+    found = find_tag(client, tag)
+    return found.digest if found else None
+
+
+def _is_at(client: RegistryClient, tag: str, digest: Digest) -> bool:
+    with suppress(KitlineError):
+        return _digest_of(client, tag) == digest
+    return False
 
 
 def _says_immutable(error: RegistryError) -> bool:

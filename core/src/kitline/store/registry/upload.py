@@ -28,6 +28,7 @@ def push_blob(
     source: BlobSource,
     *,
     digest: Digest | None,
+    is_new: bool,
     name: str,
     progress: Progress,
 ) -> StoredBlob:
@@ -39,7 +40,7 @@ def push_blob(
         digest = _hash(source, name, progress)
     task = progress.begin(name, source.size)
     try:
-        if digest is not None and has_blob(client, digest):
+        if digest is not None and not is_new and has_blob(client, digest):
             task.end("exists")
             return StoredBlob(digest=digest, size=source.size, existed=True)
         with Reading(source, name=name, expected=digest, report=task.advance) as reading:
