@@ -4,7 +4,7 @@ import base64
 import json
 import os
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from kitline.errors import SourceChanged, SourceError
@@ -16,6 +16,11 @@ from kitline.kit.layer_entries import layer_entries
 from kitline.kit.raw_layer import RawLayer, file_metadata
 from kitline.oci.digest import Digest
 from kitline.store.pipeline import read_all
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from kitline.kit.tree import Entry
 
 VECTORS = Path(
     os.environ.get("KITLINE_VECTORS") or Path(__file__).parents[3].parent / "shared" / "vectors"
@@ -251,12 +256,24 @@ def test_modes_are_normalised_unless_kept(tmp_path: Path) -> None:
     assert kept == [0o1700, 0o600, 0o4750]
 
 
-def test_a_file_that_changed_since_it_was_listed_is_refused(tmp_path: Path) -> None:
-    path = write(tmp_path, "w.bin", b"old")
-    (layer,) = layers_of(FolderTree(tmp_path, everything()))
-    path.write_bytes(b"newer")
-    with pytest.raises(SourceChanged, match=r"cannot pack 'w.bin': the file was written to since"):
-        digest_of(layer)
+@pytest.mark.parametrize("make", [RawLayer, lambda entry: TarLayer([entry])])
+@pytest.mark.parametrize("added", [b"", b"new"])
+@pytest.mark.parametrize(
+    ("content", "when"),
+    [(b"old", "while it was packed"), (b"large" * (1 << 19), "since the folder was listed")],
+)
+def test_a_file_that_changed_since_it_was_listed_is_refused(
+    tmp_path: Path,
+    content: bytes,
+    when: str,
+    added: bytes,
+    make: Callable[[Entry], TarLayer | RawLayer],
+) -> None:
+    path = write(tmp_path, "w.bin", content)
+    (entry,) = FolderTree(tmp_path, everything()).entries()
+    path.write_bytes(added + content)
+    with pytest.raises(SourceChanged, match=f"cannot pack 'w.bin': the file was written to {when}"):
+        digest_of(make(entry))
 
 
 @pytest.mark.parametrize("content", [b"", b"old"])

@@ -15,6 +15,7 @@ from kitline.store.pipeline import read_all
 
 if TYPE_CHECKING:
     from kitline.store.interface import BlobSource
+    from typing_extensions import Buffer
 
 
 class Content(BytesIO):
@@ -113,11 +114,35 @@ def test_a_layer_can_be_read_from_every_offset() -> None:
         assert content_of(layer, offset) == whole[offset:]
 
 
+@pytest.mark.parametrize("room", [1, 511, 512, 513, 1024, 1100, 1536, 2048, 4000, 1 << 16])
+def test_a_layer_is_the_same_whatever_buffers_it_is_read_into(room: int) -> None:
+    entries = [folder("d"), file("d/é", b"abc" * 300), file("d/empty", b""), file("e", b"1" * 512)]
+    entries += [file("long/" + "n" * 120, b"2" * 513), file("z", b"3" * 3000)]
+    layer = TarLayer(entries)
+    found, buffer = b"", memoryview(bytearray(b"\xff" * room))
+    with layer.open() as stream:
+        while count := stream.readinto(buffer):
+            found += buffer[:count]
+            buffer[:] = b"\xff" * room
+    assert found == content_of(layer)
+    assert len(found) == layer.size
+
+
+def test_a_source_that_gives_little_at_a_time_is_read_to_its_end() -> None:
+    class Slow(Content):
+        def readinto(self, buffer: Buffer, /) -> int:
+            return super().readinto(memoryview(buffer)[:7])
+
+    slow = Entry(path="w.bin", size=100, open=lambda offset: Slow(b"slow" * 25))
+    quick = Entry(path="w.bin", size=100, open=lambda offset: Content(b"slow" * 25))
+    assert content_of(TarLayer([slow])) == content_of(TarLayer([quick]))
+
+
 def test_a_file_that_got_shorter_is_named() -> None:
     short = Entry(path="model/w.bin", size=10, open=lambda offset: Content(b"x" * (8 - offset)))
     with pytest.raises(
         SourceChanged,
-        match=r"cannot pack 'model/w.bin': the file is shorter than it was while it was read",
+        match=r"cannot pack 'model/w.bin': the file is shorter than it was; pack again",
     ):
         content_of(TarLayer([short]))
 

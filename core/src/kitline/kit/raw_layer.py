@@ -42,7 +42,7 @@ class RawLayer:
 
     @cached_property
     def _before(self) -> Fingerprint | None:
-        return self.entry.fingerprint()
+        return self.entry.listed or self.entry.fingerprint()
 
     @property
     def identity(self) -> str | None:
@@ -79,7 +79,7 @@ class _RawStream(Closing):
             )
         self._left -= count
         if not self._left:
-            check_unchanged(self._entry, self._before)
+            check_unchanged(self._entry, self._before, self._content)
         return count
 
     def close(self) -> None:

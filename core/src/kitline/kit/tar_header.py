@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from functools import lru_cache
 from typing import Final
+from zlib import adler32
 
 BLOCK: Final = 512
 END: Final = bytes(2 * BLOCK)
@@ -116,7 +117,8 @@ def _block(
 ) -> bytes:
     head = b"%s%07o\0%s%011o\0%s" % (name.ljust(_NAME, b"\0"), mode, owner, size, _NO_TIME)
     tail, its_sum = _tail(kind, device, prefix)
-    return b"%s%06o\0 %s" % (head, sum(head) + its_sum, tail)
+    # the lower half of an Adler-32 that begins at 0 is the sum of so few bytes
+    return b"%s%06o\0 %s" % (head, (adler32(head, 0) & 0xFFFF) + its_sum, tail)
 
 
 @lru_cache
