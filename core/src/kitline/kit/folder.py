@@ -106,7 +106,10 @@ class FolderTree:
         path = self.root / IGNORE_FILE
         try:
             if path.exists() and not path.is_file():  # a FIFO would keep us waiting
-                raise SourceError(f"cannot read {str(path)!r}: it is no file")
+                raise SourceError(
+                    f"cannot read {str(path)!r}: it is no file; remove it, or write the patterns"
+                    " of what to leave out into a file of that name"
+                )
             with path.open("rb") as file:
                 data = file.read(_IGNORE_LIMIT + 1)
         except FileNotFoundError:

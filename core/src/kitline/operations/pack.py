@@ -79,7 +79,9 @@ def pack(
     root = Path(folder)
     if not root.is_dir():
         kind = "is not a folder" if root.exists() else "is not there"
-        raise SourceError(f"cannot pack {str(folder)!r}: it {kind}")
+        raise SourceError(
+            f"cannot pack {str(folder)!r}: it {kind}; name the folder that holds the kit's files"
+        )
     found, warnings = _read_kitfile(root, kitfile)
     tree = FolderTree(
         root,
