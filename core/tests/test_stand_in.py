@@ -180,3 +180,26 @@ def test_a_pattern_that_waits_is_like_any_other() -> None:
     assert re.compile(late).fullmatch("a1")
     for again in (copy.copy(late), copy.deepcopy(late), pickle.loads(pickle.dumps(late))):
         assert again == usual
+
+
+def test_threads_wait_for_nothing_while_another_imports(heavy: str) -> None:
+    done = threading.Event()
+
+    def open_and_close() -> None:
+        with patterns_when_used():
+            import_module(heavy)
+        done.set()
+
+    with patterns_when_used():
+        thread = threading.Thread(target=open_and_close)
+        thread.start()
+        assert done.wait(10)
+        thread.join()
+        assert "_compiled" not in vars(re.compile("e+"))
+    assert type(re.compile("f+")) is re.Pattern
+
+
+def test_what_is_bound_inside_compiles_at_once_outside() -> None:
+    with patterns_when_used():
+        from re import compile as bound
+    assert type(bound("g+")) is re.Pattern

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from functools import cached_property
 from importlib import import_module
 from importlib.util import find_spec
-from threading import Lock, RLock, get_ident
+from threading import Lock, local
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, Final
 
@@ -21,8 +21,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _removing = Lock()
-_compiling = RLock()
 _compile_now: Final = re.compile
+_waiting: Final[list[None]] = []
+"""One for each `patterns_when_used` that a thread is in."""
 
 
 class _StandIn(ModuleType):
@@ -86,22 +87,30 @@ def patterns_when_used() -> Iterator[None]:
 
     For imports of libraries that compile what most programs never ask of them.
     """
-    owner = get_ident()
-
-    def compile_late(pattern: Any, flags: Any = 0) -> Any:
-        if get_ident() != owner:
-            return _compile_now(pattern, flags)
-        return _PatternWhenUsed(pattern, flags)
-
-    with _compiling:
-        if re.compile is not _compile_now:  # inside of another one
-            yield
-            return
-        re.compile = compile_late
-        try:
-            yield
-        finally:
+    _waiting.append(None)
+    if re.compile is _compile_now:
+        re.compile = _compile_late
+    _here.depth += 1
+    try:
+        yield
+    finally:
+        _here.depth -= 1
+        # without a lock, which other threads that import could be kept waiting by: in a race
+        # one of them compiles at once
+        _waiting.pop()
+        if not _waiting and re.compile is _compile_late:
             re.compile = _compile_now
+
+
+def _compile_late(pattern: Any, flags: Any = 0) -> Any:
+    """Do what `re.compile` does, inside of `patterns_when_used` later."""
+    return _PatternWhenUsed(pattern, flags) if _here.depth else _compile_now(pattern, flags)
+
+
+class _Here(local):
+    """How deep the thread that asks is inside of `patterns_when_used`."""
+
+    depth = 0
 
 
 class _PatternWhenUsed:
@@ -132,3 +141,6 @@ class _PatternWhenUsed:
 
     def __reduce_ex__(self, protocol: Any) -> Any:
         return _compile_now, self._given
+
+
+_here: Final = _Here()

@@ -258,21 +258,14 @@ def test_modes_are_normalised_unless_kept(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("make", [RawLayer, lambda entry: TarLayer([entry])])
 @pytest.mark.parametrize("added", [b"", b"new"])
-@pytest.mark.parametrize(
-    ("content", "when"),
-    [(b"old", "while it was packed"), (b"large" * (1 << 19), "since the folder was listed")],
-)
+@pytest.mark.parametrize("content", [b"", b"old", b"large" * (1 << 19)])
 def test_a_file_that_changed_since_it_was_listed_is_refused(
-    tmp_path: Path,
-    content: bytes,
-    when: str,
-    added: bytes,
-    make: Callable[[Entry], TarLayer | RawLayer],
+    tmp_path: Path, content: bytes, added: bytes, make: Callable[[Entry], TarLayer | RawLayer]
 ) -> None:
     path = write(tmp_path, "w.bin", content)
     (entry,) = FolderTree(tmp_path, everything()).entries()
     path.write_bytes(added + content)
-    with pytest.raises(SourceChanged, match=f"cannot pack 'w.bin': the file was written to {when}"):
+    with pytest.raises(SourceChanged, match=r"cannot pack 'w.bin': the file was written to"):
         digest_of(make(entry))
 
 

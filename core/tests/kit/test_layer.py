@@ -128,6 +128,26 @@ def test_a_layer_is_the_same_whatever_buffers_it_is_read_into(room: int) -> None
     assert len(found) == layer.size
 
 
+def test_a_file_that_is_written_to_while_it_is_read_is_named() -> None:
+    marks = [1]
+
+    class Torn(Content):
+        def readinto(self, buffer: Buffer, /) -> int:
+            marks[0] += 1
+            return super().readinto(buffer)
+
+    torn = Entry(
+        path="w.bin", size=4, open=lambda _: Torn(b"torn"), fingerprint=lambda: tuple(marks)
+    )
+    with pytest.raises(SourceChanged, match=r"cannot pack 'w.bin': the file was written to while"):
+        content_of(TarLayer([file("no-fingerprint"), torn]))
+
+
+def test_a_folder_stays_a_folder_whatever_else_its_entry_says() -> None:
+    odd = Entry(path="d", is_folder=True, mode=0o755, size=9, open=lambda _: Content(b"x" * 9))
+    assert content_of(TarLayer([file("a"), odd])) == content_of(TarLayer([file("a"), folder("d")]))
+
+
 def test_a_source_that_gives_little_at_a_time_is_read_to_its_end() -> None:
     class Slow(Content):
         def readinto(self, buffer: Buffer, /) -> int:

@@ -7,8 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from kitline.errors import UsageError
 from kitline.oci.digest import Digest
-from kitline.oci.reference import is_tag
-from kitline.operations.landing import keep_tag
+from kitline.oci.reference import is_tag, keep_tag
 from kitline.promotion.names import (
     SEQ_LIMIT,
     STAGE_LIMIT,

@@ -68,7 +68,7 @@ def _get_annotations(about: object, **options: object) -> Any:
 
 
 def _signature(about: object, **options: object) -> Any:
-    """Return what dataclasses write into a class that says nothing of itself; nobody reads it."""
+    """Return what `inspect.signature` does; dataclasses ask for the text of a class without one."""
     return "(...)" if isinstance(about, type) else load("inspect").signature(about, **options)
 
 

@@ -122,7 +122,7 @@ class _TarStream(Closing):
             return 0
         entry = self._layer.entries[self._index]
         size = entry.size
-        if not size or entry.open is None or size + BLOCK > len(room):
+        if entry.is_folder or not size or entry.open is None or size + BLOCK > len(room):
             return 0
         header = encode_header(entry.path, is_folder=False, mode=entry.mode, size=size)
         at = len(header)
@@ -131,13 +131,14 @@ class _TarStream(Closing):
         if stop > len(room):
             return 0
         room[:at] = header
+        before = self._layer.fingerprint_of(self._index)
         self._content = content = entry.open(0)
         while at < end:
             count = content.readinto(room[at:end])
             if not count:
                 raise _changed(entry, "is shorter than it was")
             at += count
-        check_unchanged(entry, self._layer.fingerprint_of(self._index), content)
+        check_unchanged(entry, before, content)
         self.close()
         room[end:stop] = _ZEROS[: stop - end]
         return stop
@@ -218,7 +219,7 @@ def check_unchanged(
         return
     now = getattr(content, "fingerprint", entry.fingerprint)
     if now() != before:
-        raise _changed(entry, "was written to while it was packed")
+        raise _changed(entry, "was written to while it was read")
 
 
 def _changed(entry: Entry, what: str) -> SourceChanged:

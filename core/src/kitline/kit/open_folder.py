@@ -19,8 +19,6 @@ _FOLDER_FLAGS: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEX
 # a FIFO put in a file's place must not block
 _FILE_FLAGS: Final = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
 _KEPT_OPEN: Final = 32
-_SMALL: Final = 1 << 20
-"""Files up to this size, in bytes, are only compared when they have been read."""
 
 
 class Node(NamedTuple):
@@ -142,13 +140,12 @@ def _bad_link(link: Node, reason: str) -> SourceError:
 class ListedFile:
     """A file as it was listed: opens it and tells whether it is still the same."""
 
-    __slots__ = ("_folder", "_handles", "_name", "_path", "_size", "listed")
+    __slots__ = ("_folder", "_handles", "_name", "_path", "listed")
 
     def __init__(self, handles: FolderHandles, node: Node) -> None:
         self._handles = handles
         self._path = node.path
         self._folder, _, self._name = node.real.rpartition("/")
-        self._size = node.status.st_size
         self.listed = fingerprint(node.status)
 
     def fingerprint(self) -> Fingerprint:
@@ -160,10 +157,10 @@ class ListedFile:
             raise _changed(self._path, "is gone") from cause
 
     def open(self, offset: int) -> FileStream:
-        """Open the content at `offset` bytes; whoever has read it compares its `fingerprint`.
+        """Open the content at `offset` bytes.
 
         Raises:
-            SourceChanged: if the file is gone, or is large and not the one that was listed.
+            SourceChanged: if the file is not the one that was listed.
         """
         folder = self._handles.handle(self._folder)
         try:
@@ -176,7 +173,7 @@ class ListedFile:
             raise SourceError(f"cannot read {self._path!r}: {cause.strerror}") from cause
         stream = FileStream(fd)
         try:
-            if self._size > _SMALL and stream.fingerprint() != self.listed:
+            if fingerprint(os.fstat(fd)) != self.listed:
                 raise _changed(self._path, "was written to")
             if offset:
                 os.lseek(fd, offset, os.SEEK_SET)

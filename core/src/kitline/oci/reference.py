@@ -187,6 +187,11 @@ def parse_reference(text: str) -> Reference | LayoutReference:
     return Reference.parse(text)
 
 
+def keep_tag(digest: Digest) -> str:
+    """Return the name of the tag that a kit keeps for itself in a registry."""
+    return f"kit-{digest.hex[:32]}"
+
+
 def is_tag(tag: str) -> bool:
     """Tell whether the distribution specification allows a text as a tag."""
     return _TAG.match(tag) is not None

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from kitline.errors import RegistryError, TagConflict, WriteBackFailed
 from kitline.frozen import dataclass
-from kitline.oci.reference import PinnedReference, Reference
+from kitline.oci.reference import PinnedReference, Reference, keep_tag
 from kitline.plugin.invocation import Invocation
 from kitline.trust.predicate_types import PROVENANCE
 
@@ -43,11 +43,6 @@ class Landed:
 def is_registry(reference: AnyReference) -> bool:
     """Tell whether a reference names a registry."""
     return isinstance(reference, Reference) and not reference.is_bare
-
-
-def keep_tag(digest: Digest) -> str:
-    """Return the name of the tag that a kit keeps for itself in a registry."""
-    return f"kit-{digest.hex[:32]}"
 
 
 def land(

@@ -163,7 +163,8 @@ class Tagger(Protocol):
     def set_tag(self, tag: str, manifest: Manifest, *, may_move: bool = True) -> Digest | None:
         """Point the tag at a manifest of this store; return the digest that it pointed at before.
 
-        Pointing it where it already points is no write.
+        Pointing it where it already points is no write. A registry puts the keep tag of a manifest
+        that was sent just now right unasked.
 
         Raises:
             TagConflict: if it points elsewhere and `may_move` is false, or the store forbids it.

@@ -164,9 +164,10 @@ def test_a_tag_named_after_what_was_missing_until_now_is_set_without_a_look(
         local_registry.forget()
         assert first.set_tag(keep, manifest, may_move=False) is None
         assert requests_of(local_registry) == ["PUT"]
-        local_registry.forget()
-        first.set_tag("v1", manifest)
-        assert requests_of(local_registry) == ["HEAD", "PUT", "HEAD"]
+        for tag in ("v1", f"v1-{manifest.digest.hex}"):
+            local_registry.forget()
+            first.set_tag(tag, manifest)
+            assert requests_of(local_registry) == ["HEAD", "PUT", "HEAD"]
     with connect(local_registry.host) as second:
         pushed(second, 1)
         local_registry.forget()
@@ -183,6 +184,8 @@ def test_an_immutable_tag_that_somebody_else_set_to_the_same_is_right(kind: str)
         keep = f"kit-{manifest.digest.hex[:32]}"
         tags = registry.content.create("team/model").tags
         tags[keep] = str(manifest.digest)
+        assert store.set_tag(keep, manifest, may_move=False) == manifest.digest
+        registry.inject(Fault.answer(405, path=f"/manifests/{keep}", methods=["PUT"]))
         assert store.set_tag(keep, manifest, may_move=False) == manifest.digest
         tags[keep] = str(pushed(store, 2).digest)
         with pytest.raises(TagConflict, match="tag immutability"):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from kitline.errors import AmbiguousReference, ManifestNotFound
-from kitline.oci.reference import Reference
+from kitline.oci.reference import Reference, keep_tag
 from kitline.store.closing import Closing
 from kitline.store.progress import SILENT
 from kitline.store.registry import blobs, manifests, referrers, tags, upload
@@ -109,9 +109,8 @@ class RegistryStore(Closing):
         return tags.find_tag(self._client, tag)
 
     def set_tag(self, tag: str, manifest: Manifest, *, may_move: bool = True) -> Digest | None:
-        digest = manifest.digest
-        # what was missing until now, no tag that is named after it points at
-        is_new = digest in self._sent and digest.hex[:32] in tag
+        # what was missing until now, its keep tag does not point at
+        is_new = manifest.digest in self._sent and tag == keep_tag(manifest.digest)
         return tags.set_tag(self._client, tag, manifest, may_move=may_move, is_new=is_new)
 
     def list_tags(self, *, prefix: str = "") -> Sequence[str]:

@@ -11,11 +11,12 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from kitline.errors import (
-    KitlineError,
     ManifestNotFound,
     ReferenceMoved,
     RegistryError,
+    StoreError,
     TagConflict,
+    VerificationError,
 )
 from kitline.oci.descriptor import Descriptor
 from kitline.oci.json import decode
@@ -67,7 +68,7 @@ def set_tag(
 ) -> Digest | None:
     """Point a tag at a manifest; see `Tagger.set_tag`.
 
-    `is_new` says that the tag is not there yet, nor will be pointed at anything else.
+    `is_new` says that it is a keep tag, not there yet: whatever else it points at is wrong.
     """
     check_tag(tag)
     before = None if is_new else _digest_of(client, tag)
@@ -82,14 +83,14 @@ def set_tag(
     try:
         put_manifest(client, manifest, tag)
     except RegistryError as error:
-        if error.status in (400, 403, 409, 412):
-            if _is_at(client, tag, manifest.digest):
-                return manifest.digest  # somebody else was faster
-            if _says_immutable(error):
-                raise TagConflict(
-                    f"tag {name}: the registry does not let it move from {before} to"
-                    f" {manifest.digest} (tag immutability is switched on there): {error}"
-                ) from error
+        is_refused = error.status in (400, 403, 409, 412)
+        if (is_new or is_refused) and _is_at(client, tag, manifest.digest):
+            return manifest.digest  # somebody else was faster
+        if is_refused and _says_immutable(error):
+            raise TagConflict(
+                f"tag {name}: the registry does not let it move from {before} to"
+                f" {manifest.digest} (tag immutability is switched on there): {error}"
+            ) from error
         if error.status == 404 or error.code == "MANIFEST_UNKNOWN":
             raise ManifestNotFound(f"tag {name}: {error}") from error
         raise
@@ -108,7 +109,7 @@ def _digest_of(client: RegistryClient, tag: str) -> Digest | None:
 
 
 def _is_at(client: RegistryClient, tag: str, digest: Digest) -> bool:
-    with suppress(KitlineError):
+    with suppress(StoreError, VerificationError):
         return _digest_of(client, tag) == digest
     return False
 
