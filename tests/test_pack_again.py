@@ -27,7 +27,7 @@ def test_packing_again_sends_head_requests_only(tmp_path: Path) -> None:
     assert {method for method, _ in asked} == {"HEAD"}, asked
 
 
-def test_a_new_kit_takes_as_few_requests_as_the_protocol_allows(tmp_path: Path) -> None:
+def test_a_new_kit_is_looked_for_only_where_it_may_be(tmp_path: Path) -> None:
     write_tree(tmp_path / "tree", {"model.bin": b"m" * (5 << 20)})
     kitline = Kitline(home=tmp_path / "home")
     with LocalRegistry() as registry:

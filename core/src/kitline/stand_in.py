@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from functools import cached_property
 from importlib import import_module
 from importlib.util import find_spec
-from threading import Lock, local
+from threading import Lock, get_ident
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, Final
 
@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 
 _removing = Lock()
 _compile_now: Final = re.compile
-_waiting: Final[list[None]] = []
-"""One for each `patterns_when_used` that a thread is in."""
+_inside: Final[list[int]] = []
+"""The thread of each `patterns_when_used` that has not ended."""
 
 
 class _StandIn(ModuleType):
@@ -87,30 +87,23 @@ def patterns_when_used() -> Iterator[None]:
 
     For imports of libraries that compile what most programs never ask of them.
     """
-    _waiting.append(None)
+    _inside.append(get_ident())
     if re.compile is _compile_now:
         re.compile = _compile_late
-    _here.depth += 1
     try:
         yield
     finally:
-        _here.depth -= 1
         # without a lock, which other threads that import could be kept waiting by: in a race
         # one of them compiles at once
-        _waiting.pop()
-        if not _waiting and re.compile is _compile_late:
+        _inside.remove(get_ident())
+        if not _inside and re.compile is _compile_late:
             re.compile = _compile_now
 
 
 def _compile_late(pattern: Any, flags: Any = 0) -> Any:
     """Do what `re.compile` does, inside of `patterns_when_used` later."""
-    return _PatternWhenUsed(pattern, flags) if _here.depth else _compile_now(pattern, flags)
-
-
-class _Here(local):
-    """How deep the thread that asks is inside of `patterns_when_used`."""
-
-    depth = 0
+    make = _PatternWhenUsed if get_ident() in _inside else _compile_now
+    return make(pattern, flags)
 
 
 class _PatternWhenUsed:
@@ -141,6 +134,3 @@ class _PatternWhenUsed:
 
     def __reduce_ex__(self, protocol: Any) -> Any:
         return _compile_now, self._given
-
-
-_here: Final = _Here()

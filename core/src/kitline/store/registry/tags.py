@@ -70,7 +70,6 @@ def set_tag(
 
     `is_new` says that it is a keep tag, not there yet: whatever else it points at is wrong.
     """
-    check_tag(tag)
     before = None if is_new else _digest_of(client, tag)
     if before == manifest.digest:
         return before
