@@ -149,21 +149,20 @@ class FolderTree:
         root = self._handles.root_node()
         stack = [iter(self._children(root))]
         while stack:
-            for found in stack[-1]:
-                ignored = rules.ignores(found.path)
-                if ignored and not (found.is_folder and rules.has_exceptions):
-                    continue
-                is_plain = found.kind == stat.S_IFREG and found.path.isascii()
-                node = found if is_plain else self._follow_link(found, ignored=ignored)
-                if node is None:
-                    continue
-                if not ignored:
-                    yield self._entry(node)
-                if node.is_folder:
-                    stack.append(iter(self._children(node)))
-                    break
-            else:
+            node = next(stack[-1], None)
+            if node is None:
                 stack.pop()
+                continue
+            ignored = rules.ignores(node.path)
+            if ignored and not (node.is_folder and rules.has_exceptions):
+                continue
+            node = self._follow_link(node, ignored=ignored)
+            if node is None:
+                continue
+            if node.is_folder:
+                stack.append(iter(self._children(node)))
+            if not ignored:
+                yield self._entry(node)
 
     def _children(self, folder: Node) -> list[Node]:
         """List a folder in byte order, leaving out what no layer wants."""

@@ -59,8 +59,6 @@ class IgnoreRules:
             self._is_out = folder.partition("/")[0] in _ALWAYS
         if self._is_out or path in _ALWAYS:  # as patterns they would come last
             return True
-        if not self._patterns:
-            return False
         ignored = False
         for pattern, is_above in zip(self._patterns, self._above, strict=True):
             if pattern.is_exception == ignored and (is_above or pattern.matches(path)):

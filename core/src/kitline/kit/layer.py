@@ -13,7 +13,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Final
 
 from kitline.errors import SourceChanged, SourceError
-from kitline.kit.tar_header import BLOCK, END, encode_header, header_size, padding
+from kitline.kit.tar_header import END, encode_header, header_size, padding
 from kitline.oci.digest import Hasher
 from kitline.store.closing import Closing
 
@@ -108,40 +108,12 @@ class _TarStream(Closing):
                 count = self._read_content(buffer[done:] if done else buffer)
             elif self._index < len(self._layer.entries):
                 self._index += 1
-                count = self._put_whole(buffer[done:] if done else buffer)
-                if not count:
-                    self._begin()
+                self._begin()
+                continue
             else:
                 break
             done += count
         return done
-
-    def _put_whole(self, room: memoryview) -> int:
-        """Write the current entry, a file as most are: with room for all of it; else return 0."""
-        if self._index >= len(self._layer.entries):
-            return 0
-        entry = self._layer.entries[self._index]
-        size = entry.size
-        if entry.is_folder or not size or entry.open is None or size + BLOCK > len(room):
-            return 0
-        header = encode_header(entry.path, is_folder=False, mode=entry.mode, size=size)
-        at = len(header)
-        end = at + size
-        stop = end + padding(size)
-        if stop > len(room):
-            return 0
-        room[:at] = header
-        before = self._layer.fingerprint_of(self._index)
-        self._content = content = entry.open(0)
-        while at < end:
-            count = content.readinto(room[at:end])
-            if not count:
-                raise _changed(entry, "is shorter than it was")
-            at += count
-        check_unchanged(entry, before, content)
-        self.close()
-        room[end:stop] = _ZEROS[: stop - end]
-        return stop
 
     def _begin(self) -> None:
         """Set out what comes first of the current entry, `_skip` bytes into it."""
